@@ -1,0 +1,60 @@
+#include <napi.h>
+
+#include "../engine/engine.h"
+#include "port_object.h"
+
+namespace portside {
+namespace {
+
+template <typename Names>
+Napi::Array names_of(Napi::Env env, const Names& names) {
+  auto list = Napi::Array::New(env);
+  std::uint32_t i = 0;
+  for (const auto& name : names)
+    list[i++] = Napi::String::New(env, std::string(name));
+  return list;
+}
+
+// Where things lie in the rings' memory: told to JavaScript, so that it is written down once.
+Napi::Object layout(Napi::Env env) {
+  auto object = Napi::Object::New(env);
+  const auto set = [&](const char* name, std::uint32_t value) {
+    object[name] = Napi::Number::New(env, value);
+  };
+  set("ringsSize", rings_size);
+  set("receiveSpaceSize", receive_space_size);
+  set("receiveLimit", receive_limit);
+  set("submissionsAt", submissions_at);
+  set("submissionCapacity", submission_capacity);
+  set("completionsAt", completions_at);
+  set("completionCapacity", completion_capacity);
+  set("sendSpaceAt", send_space_at);
+  set("sendSpaceSize", send_space_size);
+  return object;
+}
+
+// (id, bytes) -> whether a port of that number is open, in any thread.
+Napi::Value post(const Napi::CallbackInfo& info) {
+  const auto id = info[0].As<Napi::Number>().Uint32Value();
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  Packet packet(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  return Napi::Boolean::New(info.Env(), Mailbox::post(id, std::move(packet)));
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports["Port"] = PortObject::define(env);
+  exports["post"] = Napi::Function::New(env, post, "post");
+  exports["layout"] = layout(env);
+  exports["errorNames"] = names_of(env, error_names);
+  exports["backends"] = names_of(env, backend_names());
+  return exports;
+}
+
+}  // namespace
+}  // namespace portside
+
+// The macro wants a function outside of any namespace.
+static Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  return portside::initialize(env, exports);
+}
+NODE_API_MODULE(portside, Initialize)

@@ -1,0 +1,127 @@
+// The seam below the engine: a backend takes operations and gives completions. Readiness systems (epoll,
+// kqueue) share one implementation over a Poller; true completion systems implement this class themselves.
+//
+// Everything is called on the engine's thread, but for block() and wake().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "address.h"
+#include "completion_queue.h"
+#include "error_code.h"
+#include "handle_table.h"
+#include "operation.h"
+#include "receive_space.h"
+#include "rings.h"
+#include "timer_wheel.h"
+
+namespace portside {
+
+struct Counters {
+  std::uint64_t submitted = 0;  // operations, those that somebody waits for
+  std::uint64_t completed = 0;
+  std::uint64_t batches = 0;
+  std::uint64_t polls = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t connected = 0;
+  std::uint64_t shortages = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_queued = 0;
+  std::uint32_t handles = 0;
+  std::uint32_t receive_buffers = 0;
+  std::uint32_t referenced = 0;  // handles and timers that keep the process alive
+};
+
+// What the engine lends its backend.
+struct EngineParts {
+  CompletionQueue& completions;
+  ReceiveSpace& received;
+  OperationTable& operations;
+  TimerWheel& timers;
+  Counters& counters;
+  const std::uint64_t& now;  // milliseconds, as of this turn
+};
+
+struct SocketSettings {
+  std::int32_t receive_buffer_size = 0;  // bytes; 0: as the OS has it
+  std::int32_t send_buffer_size = 0;
+  std::int32_t keep_alive =
+      0;  // milliseconds before the first probe; 0: off; -1: on, with the OS's own delay
+  bool no_delay = false;
+};
+
+struct ListenParameters {
+  IpAddress address;
+  std::int32_t backlog = 0;
+  bool ipv6_only = false;
+  bool reuse_port = false;
+  SocketSettings settings;  // for every accepted socket
+};
+
+struct ConnectParameters {
+  IpAddress address;
+  std::optional<IpAddress> local;
+  SocketSettings settings;
+  std::uint32_t token = 0;
+};
+
+// A handle, or what went wrong and in which call.
+struct Opened {
+  HandleId id;
+  Error error;
+  const char* syscall = "";
+};
+
+using Bytes = std::span<const std::uint8_t>;
+
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  virtual Error open() = 0;
+  // Ends everything at once, without completions: the thread that would receive them is gone.
+  virtual void abandon() = 0;
+
+  // The control plane: called by JavaScript directly, answered at once.
+  virtual Opened listen(const ListenParameters& parameters) = 0;
+  virtual Opened connect(const ConnectParameters& parameters) = 0;  // the token's completion follows
+  virtual Error set_no_delay(HandleId id, bool on) = 0;
+  virtual Error set_keep_alive(HandleId id, std::int32_t delay) = 0;
+  virtual Error address(HandleId id, bool remote, IpAddress& into) = 0;
+  virtual void set_referenced(HandleId id, bool on) = 0;
+
+  // The data plane. `bytes` are good during the call only: what the OS does not take at once is copied.
+  virtual void submit(const Submission& submission) = 0;
+  virtual void send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) = 0;
+  virtual void cancel(Operation& operation) = 0;
+  virtual void expired(Timer& timer) = 0;  // a timer of the backend's own
+
+  // Asks the kernel when nothing is ready, and turns what is ready into completions while there is room for
+  // them. Returns how much the kernel brought.
+  virtual unsigned drain() = 0;
+  virtual bool has_ready() const = 0;
+  virtual void passed(const Completion& completion) = 0;  // it went from the line into the ring
+  virtual void delivered() = 0;                           // JavaScript has seen the whole ring
+
+  // For the wakers. block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
+  // (-1: never); it runs on any thread, beside everything else, and takes nothing. wake() may be called from
+  // any thread.
+  virtual void block(int timeout) noexcept = 0;
+  virtual void wake() noexcept = 0;
+  virtual int descriptor()
+      const = 0;  // pollable while the kernel has something; -1 where there is no such thing
+};
+
+// What a room offers (each platforms/ folder defines these two).
+std::span<const char* const> backend_names();  // the default first
+std::unique_ptr<Backend> make_backend(const char* name, EngineParts parts);
+
+}  // namespace portside

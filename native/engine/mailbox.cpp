@@ -1,0 +1,55 @@
+#include "mailbox.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace portside {
+namespace {
+
+// One lock for the registry and the packets: a port cannot go away between finding it and waking it.
+struct Registry {
+  std::mutex lock;
+  std::unordered_map<std::uint32_t, Mailbox*> open;
+  std::uint32_t last_id = 0;
+};
+
+// Never destroyed: worker threads may still post while the process ends.
+Registry& registry() {
+  static auto* const instance = new Registry;
+  return *instance;
+}
+
+}  // namespace
+
+Mailbox::Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {
+  const std::scoped_lock guard(registry().lock);
+  id_ = ++registry().last_id;
+  registry().open.emplace(id_, this);
+}
+
+Mailbox::~Mailbox() {
+  const std::scoped_lock guard(registry().lock);
+  registry().open.erase(id_);
+}
+
+bool Mailbox::has_packets() const {
+  const std::scoped_lock guard(registry().lock);
+  return !packets_.empty();
+}
+
+std::vector<Packet> Mailbox::take() {
+  const std::scoped_lock guard(registry().lock);
+  return std::exchange(packets_, {});
+}
+
+bool Mailbox::post(std::uint32_t id, Packet packet) {
+  const std::scoped_lock guard(registry().lock);
+  const auto found = registry().open.find(id);
+  if (found == registry().open.end()) return false;
+  Mailbox& mailbox = *found->second;
+  mailbox.packets_.push_back(std::move(packet));
+  if (mailbox.packets_.size() == 1) mailbox.wake_();
+  return true;
+}
+
+}  // namespace portside

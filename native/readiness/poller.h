@@ -1,0 +1,45 @@
+// The seam below the readiness emulation: the kernel's queue of readiness events. It knows descriptors and
+// tags, and nothing of what sockets do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "../engine/error_code.h"
+
+namespace portside {
+
+struct ReadyEvent {
+  std::uint64_t tag = 0;
+  bool readable = false;
+  bool writable = false;
+  bool hung_up = false;  // end of stream or an error lies behind the data: a short read is not the last one
+};
+
+// Edge-triggered: an event says that something changed, and is not repeated while nothing does.
+class Poller {
+ public:
+  Poller() = default;
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+  virtual ~Poller() = default;
+
+  virtual Error open() = 0;
+
+  // `tag` comes back with the descriptor's events. What is ready already is reported as a change.
+  virtual Error add_stream(int descriptor, std::uint64_t tag) = 0;    // readable and writable
+  virtual Error add_listener(int descriptor, std::uint64_t tag) = 0;  // readable
+  // Before the descriptor is closed. Events of it that are under way may still come.
+  virtual void remove(int descriptor) = 0;
+
+  // What is ready now, without waiting.
+  virtual std::span<const ReadyEvent> wait() = 0;
+
+  // From any thread: sleep until wait() would bring something (ms; -1: however long), and end that sleep.
+  virtual void block(int timeout) noexcept = 0;
+  virtual void wake() noexcept = 0;
+  virtual int descriptor() const = 0;
+};
+
+}  // namespace portside

@@ -1,0 +1,80 @@
+// Receiving: bytes go into the receive space, and only when they are there; a connection that waits holds
+// nothing.
+#include <algorithm>
+
+#include "readiness_backend.h"
+
+namespace portside {
+
+bool ReadinessBackend::wants_to_receive(const Handle& handle) const {
+  return !handle.ended && (handle.automatic || !handle.waiting.empty());
+}
+
+void ReadinessBackend::submit_receive(Handle& handle, const Submission& submission) {
+  if (handle.ended) {
+    Completion nothing_more{};
+    nothing_more.error = static_cast<std::int32_t>(handle.failure.code);
+    nothing_more.native = handle.failure.native;
+    return finish(&handle, submission.token, nothing_more);
+  }
+  Operation& operation = make_operation(handle, handle.waiting, submission.token, Opcode::receive);
+  operation.size = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(submission.a), 1, receive_limit);
+}
+
+// One receive a visit: the next connection's turn comes before this one's second.
+void ReadinessBackend::serve_receive(Handle& handle) {
+  if (!can_go_ahead(handle) || !parts_.received.has_room()) return;
+  const std::uint32_t limit = handle.automatic ? receive_limit : handle.waiting.first()->size;
+  const auto moved = sockets::receive(handle.descriptor, {parts_.received.next(), limit});
+  if (moved.error.code == ErrorCode::AGAIN) {
+    handle.readable = false;
+    return;
+  }
+  if (moved.error) return lost_receiving(handle, moved.error);
+  if (moved.bytes == 0) return end_of_stream(handle);
+  // Less than asked for: the kernel has no more, and its next edge will tell of what comes.
+  if (moved.bytes < limit && !handle.hung_up) handle.readable = false;
+  received(handle, static_cast<std::uint32_t>(moved.bytes));
+}
+
+void ReadinessBackend::received(Handle& handle, std::uint32_t bytes) {
+  parts_.counters.bytes_received += bytes;
+  Completion completion{};
+  completion.result = static_cast<std::int32_t>(bytes);
+  completion.offset = parts_.received.keep(bytes);
+  if (handle.automatic) {
+    completion.kind = CompletionKind::data;
+    return emit(handle, completion, true);
+  }
+  Operation* operation = handle.waiting.take_first();
+  parts_.operations.remove(*operation);
+  finish(&handle, operation->token, completion, true);
+  delete operation;
+}
+
+void ReadinessBackend::end_of_stream(Handle& handle) {
+  // After a reset that a send has seen, the kernel says "end of stream" to the next receive; it is no orderly
+  // end.
+  if (handle.failure) return lost_receiving(handle, handle.failure);
+  handle.ended = true;
+  while (Operation* operation = handle.waiting.first())
+    complete(handle, handle.waiting, *operation, {}, 0);
+  if (!handle.automatic) return;
+  Completion completion{};
+  completion.kind = CompletionKind::end;
+  emit(handle, completion);
+}
+
+// The connection is gone. Everything that waits hears why, and so does everything that comes after.
+void ReadinessBackend::lost_receiving(Handle& handle, Error error) {
+  handle.failure = error;
+  handle.ended = true;
+  for (auto* list : {&handle.waiting, &handle.sends}) {
+    while (Operation* operation = list->first())
+      complete(handle, *list, *operation, error, 0);
+  }
+  if (handle.closing) return close(handle);
+  if (handle.automatic) tell_failure(handle);
+}
+
+}  // namespace portside

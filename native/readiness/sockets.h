@@ -1,0 +1,51 @@
+// The sockets of a readiness system: non-blocking, never raising signals, closed on exec. Implemented once
+// for what the POSIX systems share, and by the room for what differs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "../engine/backend.h"
+
+namespace portside::sockets {
+
+// A descriptor, or what went wrong in which call.
+struct Made {
+  int descriptor = -1;
+  Error error;
+  const char* syscall = "";
+};
+
+// Bytes, or what went wrong; EAGAIN where the caller has to wait.
+struct Moved {
+  std::size_t bytes = 0;
+  Error error;
+};
+
+Made make_listener(const ListenParameters& parameters);
+Made make_connecting(const ConnectParameters& parameters);
+Error connect_result(int descriptor);
+
+// EAGAIN when nobody waits.
+Made accept(int listener);
+// For an accepted socket: what its listener's settings say and the OS does not let it inherit.
+Error adopt(int descriptor, const SocketSettings& settings);
+// True for errors of accept() that concern one connection and not the listener.
+bool is_accept_transient(ErrorCode code);
+
+Moved receive(int descriptor, std::span<std::uint8_t> into);
+Moved send(int descriptor, std::span<const Bytes> parts);  // at most max_parts of them
+inline constexpr std::size_t max_parts = 64;
+
+Error shutdown_sending(int descriptor);
+void close(int descriptor);
+// Makes the close that follows an RST instead of a FIN.
+void prepare_reset(int descriptor);
+
+Error set_no_delay(int descriptor, bool on);
+Error set_keep_alive(int descriptor, std::int32_t delay);
+Error local_address(int descriptor, IpAddress& into);
+Error remote_address(int descriptor, IpAddress& into);
+
+}  // namespace portside::sockets

@@ -1,0 +1,18 @@
+#include <array>
+#include <cstring>
+
+#include "../../native/readiness/readiness_backend.h"
+#include "epoll_poller.h"
+
+namespace portside {
+
+std::span<const char* const> backend_names() {
+  static constexpr std::array names = {"epoll"};
+  return names;
+}
+
+std::unique_ptr<Backend> make_backend(const char* /*name: there is but one*/, EngineParts parts) {
+  return std::make_unique<ReadinessBackend>(std::make_unique<EpollPoller>(), parts);
+}
+
+}  // namespace portside

@@ -1,0 +1,32 @@
+// What Linux's sockets do differently from other POSIX systems'.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "../posix/posix_sockets.h"
+
+namespace portside::sockets {
+
+Descriptor room_socket(int family) {
+  return Descriptor(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+}
+
+int room_accept(int listener) {
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+// Linux lets an accepted socket inherit TCP_NODELAY, SO_KEEPALIVE with its delay and the buffer sizes
+// (tcp(7)).
+Error adopt(int /*descriptor*/, const SocketSettings& /*settings*/) {
+  return {};
+}
+
+int room_send_flags() {
+  return MSG_NOSIGNAL;
+}
+
+int room_keep_alive_option() {
+  return TCP_KEEPIDLE;
+}
+
+}  // namespace portside::sockets

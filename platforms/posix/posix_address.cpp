@@ -1,0 +1,62 @@
+#include "posix_address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace portside {
+namespace {
+
+// The zone of a link-local address: an interface's name or number (RFC 4007, section 11).
+std::uint32_t scope_of(const std::string& zone) {
+  const std::uint32_t named = ::if_nametoindex(zone.c_str());
+  if (named != 0) return named;
+  std::uint32_t number = 0;
+  std::from_chars(zone.data(), zone.data() + zone.size(), number);
+  return number;
+}
+
+}  // namespace
+
+Error to_socket_address(const IpAddress& address, SocketAddress& into) {
+  if (!address.is_ipv6) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(into.storage);
+    into.size = sizeof(v4);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(address.port);
+    return ::inet_pton(AF_INET, address.text.c_str(), &v4.sin_addr) == 1 ? Error{}
+                                                                         : Error{ErrorCode::INVAL, 0};
+  }
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(into.storage);
+  into.size = sizeof(v6);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(address.port);
+  const auto percent = address.text.find('%');
+  if (percent != std::string::npos) v6.sin6_scope_id = scope_of(address.text.substr(percent + 1));
+  const std::string text = address.text.substr(0, percent);
+  return ::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1 ? Error{} : Error{ErrorCode::INVAL, 0};
+}
+
+Error from_socket_address(const SocketAddress& address, IpAddress& into) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    into = {text.data(), false, ntohs(v4.sin_port)};
+    return {};
+  }
+  if (address.storage.ss_family != AF_INET6) return {ErrorCode::AFNOSUPPORT, 0};
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  into = {text.data(), true, ntohs(v6.sin6_port)};
+  std::array<char, IF_NAMESIZE> zone{};
+  if (v6.sin6_scope_id != 0 && ::if_indextoname(v6.sin6_scope_id, zone.data()))
+    into.text += std::string("%") + zone.data();
+  return {};
+}
+
+}  // namespace portside

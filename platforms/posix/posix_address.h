@@ -1,0 +1,21 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include "../../native/engine/backend.h"
+
+namespace portside {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+// EINVAL for text that is no IP address.
+Error to_socket_address(const IpAddress& address, SocketAddress& into);
+Error from_socket_address(const SocketAddress& address, IpAddress& into);
+
+}  // namespace portside

@@ -1,0 +1,201 @@
+#include "posix_sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+
+#include "posix_address.h"
+#include "posix_errors.h"
+
+namespace portside::sockets {
+namespace {
+
+Error set_option(int descriptor, int level, int name, int value) {
+  return ::setsockopt(descriptor, level, name, &value, sizeof(value)) == 0 ? Error{} : last_error();
+}
+
+Error apply(int descriptor, const SocketSettings& settings) {
+  Error error;
+  if (settings.receive_buffer_size > 0) {
+    error = set_option(descriptor, SOL_SOCKET, SO_RCVBUF, settings.receive_buffer_size);
+  }
+  if (!error && settings.send_buffer_size > 0) {
+    error = set_option(descriptor, SOL_SOCKET, SO_SNDBUF, settings.send_buffer_size);
+  }
+  if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
+  if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  return error;
+}
+
+Error bind_to(int descriptor, const IpAddress& address) {
+  SocketAddress at;
+  if (const Error error = to_socket_address(address, at)) return error;
+  return ::bind(descriptor, at.get(), at.size) == 0 ? Error{} : last_error();
+}
+
+int family_of(const IpAddress& address) {
+  return address.is_ipv6 ? AF_INET6 : AF_INET;
+}
+
+Error prepare_listener(int descriptor, const ListenParameters& parameters) {
+  // A restarted server takes its port again while old connections linger in TIME_WAIT, as every server
+  // expects.
+  Error error = set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!error && parameters.reuse_port) error = set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!error && parameters.address.is_ipv6) {
+    error = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
+  }
+  if (!error) error = apply(descriptor, parameters.settings);
+  return error;
+}
+
+using AddressCall = int (*)(int, sockaddr*, socklen_t*);
+
+Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+  SocketAddress address;
+  address.size = sizeof(address.storage);
+  if (call(descriptor, address.get(), &address.size) != 0) return last_error();
+  return from_socket_address(address, into);
+}
+
+}  // namespace
+
+Made make_listener(const ListenParameters& parameters) {
+  Descriptor listener = room_socket(family_of(parameters.address));
+  if (listener.get() < 0) return {-1, last_error(), "socket"};
+  if (const Error error = prepare_listener(listener.get(), parameters)) return {-1, error, "setsockopt"};
+  if (const Error error = bind_to(listener.get(), parameters.address)) return {-1, error, "bind"};
+  if (::listen(listener.get(), parameters.backlog) != 0) return {-1, last_error(), "listen"};
+  return {listener.release(), {}, ""};
+}
+
+Made make_connecting(const ConnectParameters& parameters) {
+  SocketAddress to;
+  if (const Error error = to_socket_address(parameters.address, to)) return {-1, error, "connect"};
+  Descriptor connecting = room_socket(family_of(parameters.address));
+  if (connecting.get() < 0) return {-1, last_error(), "socket"};
+  if (const Error error = apply(connecting.get(), parameters.settings)) return {-1, error, "setsockopt"};
+  if (parameters.local) {
+    if (const Error error = bind_to(connecting.get(), *parameters.local)) return {-1, error, "bind"};
+  }
+  // An interrupted connect goes on by itself (connect(2), EINTR), just as one in progress does.
+  if (::connect(connecting.get(), to.get(), to.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
+    return {-1, last_error(), "connect"};
+  }
+  return {connecting.release(), {}, ""};
+}
+
+Error connect_result(int descriptor) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
+  if (error != 0) return error_of(error);
+  // Some systems report an event before the connection stands.
+  SocketAddress peer;
+  peer.size = sizeof(peer.storage);
+  if (::getpeername(descriptor, peer.get(), &peer.size) == 0) return {};
+  return errno == ENOTCONN ? Error{ErrorCode::INPROGRESS, errno} : last_error();
+}
+
+Made accept(int listener) {
+  int accepted = -1;
+  do {
+    accepted = room_accept(listener);
+  } while (accepted < 0 && errno == EINTR);
+  if (accepted < 0) return {-1, last_error(), "accept"};
+  return {accepted, {}, ""};
+}
+
+// accept(2): on some systems the new connection's own pending errors come out of accept.
+bool is_accept_transient(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::CONNABORTED:
+    case ErrorCode::CONNRESET:
+    case ErrorCode::PROTO:
+    case ErrorCode::PERM:
+    case ErrorCode::NETDOWN:
+    case ErrorCode::NOPROTOOPT:
+    case ErrorCode::HOSTDOWN:
+    case ErrorCode::HOSTUNREACH:
+    case ErrorCode::OPNOTSUPP:
+    case ErrorCode::NETUNREACH:
+    case ErrorCode::TIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Moved receive(int descriptor, std::span<std::uint8_t> into) {
+  ssize_t bytes = 0;
+  do {
+    bytes = ::recv(descriptor, into.data(), into.size(), 0);
+  } while (bytes < 0 && errno == EINTR);
+  if (bytes < 0) return {0, last_error()};
+  return {static_cast<std::size_t>(bytes), {}};
+}
+
+namespace {
+
+ssize_t send_gathered(int descriptor, std::span<const Bytes> parts) {
+  std::array<iovec, max_parts> vectors;
+  const auto count = std::min(parts.size(), vectors.size());
+  for (std::size_t i = 0; i < count; i++) {
+    vectors[i] = {const_cast<std::uint8_t*>(parts[i].data()), parts[i].size()};
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+  return ::sendmsg(descriptor, &message, room_send_flags());
+}
+
+}  // namespace
+
+Moved send(int descriptor, std::span<const Bytes> parts) {
+  ssize_t bytes = 0;
+  do {
+    bytes = parts.size() == 1 ? ::send(descriptor, parts[0].data(), parts[0].size(), room_send_flags())
+                              : send_gathered(descriptor, parts);
+  } while (bytes < 0 && errno == EINTR);
+  if (bytes < 0) return {0, last_error()};
+  return {static_cast<std::size_t>(bytes), {}};
+}
+
+Error shutdown_sending(int descriptor) {
+  return ::shutdown(descriptor, SHUT_WR) == 0 ? Error{} : last_error();
+}
+
+// Not tried again after EINTR: the descriptor is gone then, and its number may be someone else's (close(2)).
+void close(int descriptor) {
+  (void)::close(descriptor);
+}
+
+void prepare_reset(int descriptor) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+Error set_no_delay(int descriptor, bool on) {
+  return set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
+
+Error set_keep_alive(int descriptor, std::int32_t delay) {
+  const Error error = set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
+  if (error || delay <= 0) return error;
+  return set_option(descriptor, IPPROTO_TCP, room_keep_alive_option(), std::max(1, delay / 1000));
+}
+
+Error local_address(int descriptor, IpAddress& into) {
+  return address_by(::getsockname, descriptor, into);
+}
+Error remote_address(int descriptor, IpAddress& into) {
+  return address_by(::getpeername, descriptor, into);
+}
+
+}  // namespace portside::sockets

@@ -1,0 +1,37 @@
+// What the POSIX rooms share of sockets, and the few calls in which they differ (each room defines them).
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "../../native/readiness/sockets.h"
+
+namespace portside::sockets {
+
+// Closes what it owns, unless it is released.
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  int get() const { return descriptor_; }
+  int release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+// --- of the room; errors in errno ---
+Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no signals
+int room_accept(int listener);       // the same for an accepted one
+int room_send_flags();
+int room_keep_alive_option();
+
+}  // namespace portside::sockets

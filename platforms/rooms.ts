@@ -1,0 +1,31 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { system as linux } from "./linux/system.js";
+import type { System } from "./system.js";
+
+export type { System } from "./system.js";
+
+// One line a room: `process.platform`, and its system.
+const rooms: Record<string, { name: string; system: System }> = {
+  linux: { name: "linux", system: linux },
+};
+
+const room = rooms[process.platform];
+if (!room) {
+  throw new Error(
+    `Portside does not run on ${process.platform} yet (it does on ${Object.keys(rooms).join(", ")}); ` +
+      "docs/porting.md tells how to add a system.",
+  );
+}
+
+export const system: System = room.system;
+
+/** Where the addon may be, the likeliest first: built here, or carried by the room's own package. */
+export function addonCandidates(): string[] {
+  const chosen = process.env.PORTSIDE_ADDON;
+  if (chosen) return [chosen];
+  // This file is dist/platforms/rooms.js in a package, and the addon is built beside dist/.
+  const built = fileURLToPath(new URL("../../build/Release/portside.node", import.meta.url));
+  const carried = `portside-${room?.name}/portside.node`;
+  return existsSync(built) ? [built] : [carried, built];
+}

@@ -1,0 +1,139 @@
+import { constants } from "node:os";
+import { inspect } from "node:util";
+
+/** What a {@link PortsideError} can tell beyond its code. */
+export interface PortsideErrorDetails {
+  syscall?: string | undefined;
+  address?: string | undefined;
+  port?: number | undefined;
+  native?: number | undefined;
+  bytesSent?: number | undefined;
+  cause?: unknown;
+}
+
+/**
+ * Everything Portside throws, rejects with or hands to a handler. `code` is the POSIX name on every OS
+ * (`ECONNRESET`, `EADDRINUSE`, …), or one of Node's `ERR_…` names for an argument that was refused.
+ */
+export class PortsideError extends Error {
+  readonly code: string;
+  /** Minus this OS's number for `code`, as in Node's own errors; absent where the OS has none. */
+  declare readonly errno?: number;
+  /** The call that failed: `connect`, `bind`, `recv`, … */
+  declare readonly syscall?: string;
+  declare readonly address?: string;
+  declare readonly port?: number;
+  /** What the OS said, untranslated (10054, `STATUS_…`); absent where the error is not the OS's. */
+  declare readonly native?: number;
+  /** Of a send: bytes that the OS had taken. */
+  declare readonly bytesSent?: number;
+
+  constructor(code: string, message: string, details: PortsideErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    const errno = (constants.errno as Record<string, number | undefined>)[code];
+    if (errno !== undefined) this.errno = -errno;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+    if (details.address !== undefined) this.address = details.address;
+    if (details.port !== undefined) this.port = details.port;
+    if (details.native !== undefined && details.native !== 0) this.native = details.native;
+    if (details.bytesSent !== undefined) this.bytesSent = details.bytesSent;
+  }
+}
+Object.defineProperty(PortsideError.prototype, "name", { value: "PortsideError", writable: true, configurable: true });
+
+/** What each code means here, and what to do about it. */
+const sentences: Record<string, string> = {
+  EACCES: "permission denied; ports below 1024 need a privilege on most systems",
+  EADDRINUSE: "the address is in use; choose another port, or 0 for any free one",
+  EADDRNOTAVAIL: "the address is not one of this machine's, or no port is left; check host and localAddress",
+  EAFNOSUPPORT: "this system does not support the address family; use an address of the other one",
+  EAGAIN: "the system is short of something for the moment; try again",
+  EBADF: "it is closed; open a new one",
+  ECONNABORTED: "the connection was aborted by this system",
+  ECONNREFUSED: "nothing listens there; check host and port, and that the server runs",
+  ECONNRESET: "the peer reset the connection",
+  EFAULT: "the buffer was detached or resized meanwhile; keep it as it is until the operation completes",
+  EHOSTUNREACH: "no route to that host; check the address and the network",
+  EINVAL: "the system refuses an argument; check address and options",
+  EMFILE: "this process has too many open descriptors; close some, or raise the limit (ulimit -n)",
+  ENETUNREACH: "no route to that network; check the address and the network",
+  ENFILE: "this machine has too many open files; close some, or raise the system's limit",
+  ENOBUFS: "the system is short of buffers; hold fewer connections or bytes",
+  ENOMEM: "the system is short of memory; hold fewer connections or bytes",
+  ENOTCONN: "the connection is gone",
+  EPERM: "not permitted; a firewall may forbid it",
+  EPIPE: "this end was shut down, or the peer is gone; nothing can be sent any more",
+  ETIMEDOUT: "no answer in time; check the address, or allow more time",
+};
+
+function place(details: PortsideErrorDetails): string {
+  if (details.address === undefined) return "";
+  const host = details.address.includes(":") ? `[${details.address}]` : details.address;
+  return details.port === undefined ? ` ${host}` : ` ${host}:${details.port}`;
+}
+
+/** An error of the OS, by its POSIX name. */
+export function systemError(code: string, details: PortsideErrorDetails): PortsideError {
+  const what = details.syscall === undefined ? "" : `${details.syscall}${place(details)}: `;
+  const sentence = sentences[code] ?? "the system refuses";
+  return new PortsideError(code, `${what}${code}, ${sentence}`, details);
+}
+
+/** The operation was cancelled: by `cancel()`, or because its handle was closed. */
+export function canceledError(details: PortsideErrorDetails): PortsideError {
+  const message = `${details.syscall ?? "operation"}: ECANCELED, it was cancelled, or its handle was closed`;
+  return new PortsideError("ECANCELED", message, details);
+}
+
+/** The operation's signal was aborted. */
+export function abortError(syscall: string, reason: unknown, details: PortsideErrorDetails = {}): PortsideError {
+  const error = new PortsideError("ECANCELED", `${syscall}: ECANCELED, its signal was aborted`, {
+    ...details,
+    syscall,
+    cause: reason,
+  });
+  Object.defineProperty(error, "name", { value: "AbortError", configurable: true, writable: true });
+  return error;
+}
+
+export function closedError(what: string): PortsideError {
+  return systemError("EBADF", { syscall: what });
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY });
+}
+
+export function typeError(name: string, expected: string, value: unknown): PortsideError {
+  return new PortsideError("ERR_INVALID_ARG_TYPE", `${name} must be ${expected}, not ${shown(value)}`);
+}
+
+export function valueError(name: string, rule: string, value: unknown): PortsideError {
+  return new PortsideError("ERR_INVALID_ARG_VALUE", `${name} ${rule}, not ${shown(value)}`);
+}
+
+export function rangeError(name: string, least: number, most: number, value: unknown): PortsideError {
+  return new PortsideError(
+    "ERR_OUT_OF_RANGE",
+    `${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`,
+  );
+}
+
+export function portError(name: string, least: number, value: unknown): PortsideError {
+  return new PortsideError(
+    "ERR_SOCKET_BAD_PORT",
+    `${name} must be a whole number from ${least} to 65535, not ${shown(value)}`,
+  );
+}
+
+export function stateError(message: string): PortsideError {
+  return new PortsideError("ERR_INVALID_STATE", message);
+}
+
+/** Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. */
+export function reportUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,428 @@
+import { types } from "node:util";
+import { deserialize, serialize } from "node:v8";
+import { system } from "../platforms/rooms.js";
+import { type Bytes, encoded, mostBytes, type SendData } from "./bytes.js";
+import { closedError, PortsideError, reportUncaught, systemError, typeError, valueError } from "./errors.js";
+import type { TcpListener } from "./listener.js";
+import { CompletionKind, Opcode, SubmissionFlag, Word } from "./names.js";
+import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
+import { Operation, type OperationHandler } from "./operation.js";
+import { checkInteger, checkOptions, integerOf } from "./options.js";
+import type { Outcome, Waiting } from "./pending.js";
+import { Rings, smallSend } from "./rings.js";
+import { TcpSocket } from "./socket.js";
+
+export type BackendName = "epoll" | "kqueue" | "iocp" | "io_uring" | "simulated";
+
+export interface CompletionPortOptions {
+  /** Default: `PORTSIDE_BACKEND`, or the best this system has. */
+  backend?: BackendName;
+  /**
+   * How the engine gets its turn: nested into Node's loop, or by a thread that waits for the kernel.
+   * Default: `PORTSIDE_WAKER`, or the loop where it can be nested.
+   */
+  waker?: "loop" | "thread";
+  /** Completions per call into JavaScript, 1 to 1024; default 64. */
+  batch?: number;
+  /** Batches before Node's own timers, files and promises have their turn, 1 to 64; default 3. */
+  polls?: number;
+}
+
+export interface PortStats extends NativeStats {
+  backend: BackendName;
+  waker: "loop" | "thread";
+  /** Packets that `post()` brought. */
+  posted: number;
+  /** Descriptors this process may have. */
+  descriptorLimit: number;
+  /** Bytes of memory this process holds. */
+  residentMemory: number;
+}
+
+const portOptionNames = new Set(["backend", "waker", "batch", "polls"]);
+
+// Ports that are open: they live until they are closed, whoever forgets them.
+const openPorts = new Set<CompletionPort>();
+let defaultPort: CompletionPort | undefined;
+
+/**
+ * A completion port: one engine, on the thread that made it. Sockets and listeners belong to one; most programs use
+ * {@link CompletionPort.default} without naming it.
+ */
+export class CompletionPort {
+  /** This thread's own port, opened on first use. */
+  static get default(): CompletionPort {
+    if (!defaultPort || defaultPort.closed) defaultPort = new CompletionPort();
+    return defaultPort;
+  }
+
+  /** Posts a value (a structured clone of it) to an open port of any thread. Unknown: `ENOENT`. */
+  static post(id: number, value: unknown): void {
+    checkInteger("id", id, 0, 0xffffffff);
+    if (!addon.post(id, clone(value))) {
+      throw new PortsideError("ENOENT", `post: ENOENT, no open completion port has the number ${id}`, { syscall: "post" });
+    }
+  }
+
+  /** The number by which other threads post to it. */
+  readonly id: number;
+  readonly backend: BackendName;
+  readonly waker: "loop" | "thread";
+  /** @internal */ readonly rings = new Rings();
+  /** @internal */ readonly native: NativePort;
+  readonly #handles: (TcpSocket | TcpListener | undefined)[] = [];
+  readonly #waiting: (Waiting | undefined)[] = [undefined];
+  readonly #freeTokens: number[] = [];
+  readonly #closers = new Map<TcpSocket | TcpListener, { promise: Promise<void>; resolve: () => void }>();
+  readonly #listeners = new Set<(value: unknown) => void>();
+  // One for all: it is read before the next completion overwrites it.
+  readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
+  #packetsWait = false;
+  #posted = 0;
+  #openHandles = 0;
+  #pendingOperations = 0;
+  #closing: { promise: Promise<void>; resolve: () => void } | undefined;
+  #lastStats: NativeStats | undefined;
+
+  constructor(options: CompletionPortOptions = {}) {
+    checkOptions(options, portOptionNames);
+    const backend = backendOf(options.backend);
+    const batch = integerOf("options.batch", options.batch, 64, 1, 1024);
+    const polls = integerOf("options.polls", options.polls, 3, 1, 64);
+    system.raiseDescriptorLimit();
+    this.native = openNative(
+      { backend, loop: wakerOf(options.waker) === "loop", batch, polls },
+      this.rings,
+      () => this.#deliver(),
+      () => setImmediate(() => this.native.turn()),
+    );
+    this.rings.port = this.native;
+    const description = this.native.describe();
+    this.id = description.id;
+    this.backend = backend;
+    this.waker = description.loop ? "loop" : "thread";
+    openPorts.add(this);
+  }
+
+  /** True once close() was called. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Posts a value (a structured clone of it) to this port: its `posted` listeners get it, in order, later. */
+  post(value: unknown): void {
+    if (this.closed) throw closedError("post");
+    CompletionPort.post(this.id, value);
+  }
+
+  /** Packets wait until there is a listener. One does not keep the process alive. */
+  on(event: "posted", listener: (value: unknown) => void): this {
+    checkPosted(event, listener);
+    this.#listeners.add(listener);
+    if (this.#packetsWait) queueMicrotask(() => this.#takePackets());
+    return this;
+  }
+
+  off(event: "posted", listener: (value: unknown) => void): this {
+    checkPosted(event, listener);
+    this.#listeners.delete(listener);
+    return this;
+  }
+
+  /** A reusable operation object. */
+  operation(onComplete: OperationHandler): Operation {
+    if (typeof onComplete !== "function") throw typeError("onComplete", "a function", onComplete);
+    if (this.closed) throw closedError("operation");
+    return new Operation(this, onComplete);
+  }
+
+  stats(): PortStats {
+    const native = this.native.stats() ?? (this.#lastStats as NativeStats);
+    return {
+      backend: this.backend,
+      waker: this.waker,
+      ...native,
+      posted: this.#posted,
+      descriptorLimit: system.descriptorLimit(),
+      residentMemory: system.ownResidentMemory(),
+    };
+  }
+
+  /** Its handles and operations keep the process alive, which is the default. */
+  ref(): this {
+    this.native.setReferenced(true);
+    return this;
+  }
+
+  unref(): this {
+    this.native.setReferenced(false);
+    return this;
+  }
+
+  /** Closes every handle of the port, cancels every operation, then the port. A second call is harmless. */
+  close(): Promise<void> {
+    if (this.#closing) return this.#closing.promise;
+    this.#closing = withResolvers();
+    for (const handle of [...this.#handles]) void handle?.close();
+    for (let token = 1; token < this.#waiting.length; token++) {
+      if (this.#waiting[token]) this.cancel(token);
+    }
+    queueMicrotask(() => this.#finishClosing());
+    return this.#closing.promise;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // --- for the other files of the engine's JavaScript side ---
+
+  /** @internal A token under which `waiting` is told of its completion. */
+  expect(waiting: Waiting): number {
+    const token = this.#freeTokens.pop() ?? this.#waiting.length;
+    this.#waiting[token] = waiting;
+    this.#pendingOperations++;
+    return token;
+  }
+
+  /** @internal The submission was refused: no completion follows. */
+  expectNot(token: number): void {
+    this.#waiting[token] = undefined;
+    this.#freeTokens.push(token);
+    this.#pendingOperations--;
+  }
+
+  /** @internal */
+  cancel(token: number): void {
+    this.rings.submit(Opcode.cancel, 0, 0, token, 0, 0, 0);
+  }
+
+  /** @internal Sends on a socket; token 0: nobody waits. */
+  transmit(socket: TcpSocket, token: number, data: SendData): void {
+    const { rings } = this;
+    if (types.isUint8Array(data)) {
+      const length = data.byteLength;
+      let at = rings.receivedOffset(data);
+      if (at < 0) {
+        if (length > smallSend) return this.#transmitLarge(socket, token, data, length);
+        at = rings.reserve(length);
+        rings.place(data, at);
+      }
+      return this.#submitSend(socket, token, at, length);
+    }
+    if (mostBytes(data) > smallSend) {
+      const parts = Array.isArray(data) ? (data as readonly Bytes[]).map(encoded) : encoded(data as Bytes);
+      return this.#transmitLarge(socket, token, parts, mostBytes(parts));
+    }
+    const start = rings.reserve(smallSend);
+    let end = start;
+    if (typeof data === "string") end += rings.place(data, end);
+    else for (const part of data as readonly Bytes[]) end += rings.place(part, end);
+    this.#submitSend(socket, token, start, end - start);
+  }
+
+  /** @internal Received bytes as a view, good only while their completion is delivered. */
+  receivedView(offset: number, length: number): Uint8Array {
+    const { received } = this.rings;
+    return new Uint8Array(received.buffer, offset, length);
+  }
+
+  /** @internal Received bytes as a copy, the receiver's own. */
+  receivedCopy(offset: number, length: number): Uint8Array {
+    return this.rings.received.slice(offset, offset + length);
+  }
+
+  /** @internal */
+  adopt(handle: TcpSocket | TcpListener): void {
+    this.#handles[handle.index] = handle;
+    this.#openHandles++;
+  }
+
+  /** @internal The socket of a pull-style accept. */
+  acceptedSocket(outcome: Outcome): TcpSocket {
+    return this.#handles[outcome.result] as TcpSocket;
+  }
+
+  /** @internal Resolves when the engine has let go of the handle. */
+  whenClosed(handle: TcpSocket | TcpListener): Promise<void> {
+    if (this.#handles[handle.index] !== handle) return Promise.resolve();
+    let closer = this.#closers.get(handle);
+    if (!closer) {
+      closer = withResolvers();
+      this.#closers.set(handle, closer);
+    }
+    return closer.promise;
+  }
+
+  // --- completions ---
+
+  #deliver(): void {
+    const words = this.rings.completions;
+    const end = this.rings.completionCount * Word.count;
+    for (let at = 0; at < end; at += Word.count) {
+      try {
+        this.#dispatch(words, at);
+      } catch (error) {
+        reportUncaught(error);
+      }
+    }
+    if (this.#closing) this.#finishClosing();
+  }
+
+  #dispatch(words: Int32Array, at: number): void {
+    const index = words[at + Word.completionIndex] as number;
+    const result = words[at + Word.result] as number;
+    switch (words[at + Word.kind] as CompletionKind) {
+      case CompletionKind.data:
+        return this.#socket(index).received(words[at + Word.offset] as number, result);
+      case CompletionKind.operation:
+        return this.#settle(words[at + Word.completionToken] as number, this.#read(words, at));
+      case CompletionKind.accepted:
+        return this.#accepted(index, words[at + Word.completionToken] as number, this.#read(words, at));
+      case CompletionKind.end:
+        return this.#socket(index).ended();
+      case CompletionKind.failed:
+        return this.#socket(index).failed(this.#read(words, at));
+      case CompletionKind.blocked:
+        return this.#socket(index).blocked(result);
+      case CompletionKind.drained:
+        return this.#socket(index).drained();
+      case CompletionKind.shortage:
+        return (this.#handles[index] as TcpListener).shortage(this.#read(words, at));
+      case CompletionKind.closed:
+        return this.#handleGone(index);
+      case CompletionKind.posted:
+        return this.#takePackets();
+    }
+  }
+
+  #read(words: Int32Array, at: number): Outcome {
+    const outcome = this.#outcome;
+    outcome.result = words[at + Word.result] as number;
+    outcome.error = words[at + Word.error] as number;
+    outcome.native = words[at + Word.native] as number;
+    outcome.offset = (words[at + Word.offset] as number) >>> 0;
+    outcome.bytesSent = (words[at + Word.bytesSent] as number) >>> 0;
+    return outcome;
+  }
+
+  #socket(index: number): TcpSocket {
+    return this.#handles[index] as TcpSocket;
+  }
+
+  #settle(token: number, outcome: Outcome): void {
+    const waiting = this.#waiting[token] as Waiting;
+    this.expectNot(token);
+    waiting.settle(this, outcome);
+  }
+
+  #accepted(index: number, token: number, outcome: Outcome): void {
+    const listener = this.#handles[index] as TcpListener;
+    const socket = new TcpSocket(this, outcome.result, outcome.offset, listener.style);
+    this.adopt(socket);
+    if (this.closed) void socket.close();
+    if (token === 0) listener.accepted(socket);
+    else this.#settle(token, outcome);
+  }
+
+  #handleGone(index: number): void {
+    const handle = this.#handles[index] as TcpSocket | TcpListener;
+    this.#handles[index] = undefined;
+    this.#openHandles--;
+    const closer = this.#closers.get(handle);
+    if (closer) this.#closers.delete(handle);
+    try {
+      handle.gone();
+    } finally {
+      closer?.resolve();
+    }
+  }
+
+  #takePackets(): void {
+    this.#packetsWait = this.#listeners.size === 0;
+    if (this.#packetsWait || this.closed) return;
+    for (const packet of this.native.takePackets()) {
+      this.#posted++;
+      const value: unknown = deserialize(packet);
+      for (const listener of this.#listeners) {
+        try {
+          listener(value);
+        } catch (error) {
+          reportUncaught(error);
+        }
+      }
+    }
+  }
+
+  // --- privately ---
+
+  #submitSend(socket: TcpSocket, token: number, at: number, length: number): void {
+    const flags = token === 0 ? socket.account(length) : SubmissionFlag.none;
+    this.rings.submit(Opcode.send, socket.index, socket.generation, token, at, length, flags);
+  }
+
+  #transmitLarge(socket: TcpSocket, token: number, data: Uint8Array | readonly Uint8Array[], length: number): void {
+    const flags = token === 0 ? socket.account(length) : SubmissionFlag.none;
+    this.native.send(socket.index, socket.generation, token, flags, data);
+  }
+
+  #finishClosing(): void {
+    if (!openPorts.has(this) || this.#openHandles > 0 || this.#pendingOperations > 0) return;
+    openPorts.delete(this);
+    this.#lastStats = this.native.stats();
+    this.native.close();
+    this.#closing?.resolve();
+  }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+function clone(value: unknown): Uint8Array {
+  try {
+    return serialize(value);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DOMException(message, "DataCloneError");
+  }
+}
+
+function checkPosted(event: unknown, listener: unknown): void {
+  if (event !== "posted") throw valueError("event", 'must be "posted"', event);
+  if (typeof listener !== "function") throw typeError("listener", "a function", listener);
+}
+
+function backendOf(option: unknown): BackendName {
+  const name = option ?? process.env.PORTSIDE_BACKEND ?? addon.backends[0];
+  if (typeof name !== "string") throw typeError("options.backend", "a backend's name", name);
+  if (!addon.backends.includes(name)) {
+    throw valueError("backend", `must be one that this system has (${addon.backends.join(", ")})`, name);
+  }
+  return name as BackendName;
+}
+
+function wakerOf(option: unknown): "loop" | "thread" {
+  const name = option ?? process.env.PORTSIDE_WAKER ?? (system.loopIsNestable() ? "loop" : "thread");
+  if (name !== "loop" && name !== "thread") throw valueError("waker", 'must be "loop" or "thread"', name);
+  return name;
+}
+
+function openNative(
+  options: { backend: string; loop: boolean; batch: number; polls: number },
+  rings: Rings,
+  deliver: () => void,
+  yieldTurn: () => void,
+): NativePort {
+  try {
+    return new addon.Port(options, rings.memory, rings.received.buffer as ArrayBuffer, deliver, yieldTurn);
+  } catch (error) {
+    const refused = (error as { portside?: { code: number; native: number } }).portside;
+    if (!refused) throw error;
+    throw systemError(errorName(refused.code), { syscall: "open", native: refused.native });
+  }
+}

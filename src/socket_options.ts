@@ -1,0 +1,63 @@
+import { closedError, typeError } from "./errors.js";
+import type { NativeSettings } from "./native.js";
+import { booleanOf, integerOf, keepAliveOf } from "./options.js";
+import { CompletionPort } from "./port.js";
+import type { SocketHandlers } from "./socket.js";
+import { defaultHighWaterMark, Style } from "./style.js";
+
+/** What every connection of a listener, or the one of a connect, is like. */
+export interface SocketOptions {
+  /** Small sends go out at once (TCP_NODELAY); default true. */
+  noDelay?: boolean;
+  /** The OS probes an idle connection; a number: milliseconds before the first probe (1000 or more). Default false. */
+  keepAlive?: boolean | number;
+  /** SO_RCVBUF, bytes; default the OS's, which usually adapts itself and is better left alone. */
+  receiveBufferSize?: number;
+  /** SO_SNDBUF, bytes; default the OS's. */
+  sendBufferSize?: number;
+  /** Bytes that `write()` may leave waiting before it returns false; default 65536. */
+  highWaterMark?: number;
+  /**
+   * Push style: `data` gets a view of the engine's own memory, good during the call only, instead of a copy to keep.
+   * Default false.
+   */
+  borrow?: boolean;
+  /** Default: {@link CompletionPort.default}. */
+  completionPort?: CompletionPort;
+}
+
+export const socketOptionNames = [
+  "noDelay",
+  "keepAlive",
+  "receiveBufferSize",
+  "sendBufferSize",
+  "highWaterMark",
+  "borrow",
+  "completionPort",
+] as const;
+
+export const socketHandlerNames = ["open", "data", "drain", "end", "error", "close"] as const;
+
+export function settingsOf(options: SocketOptions): NativeSettings {
+  return {
+    noDelay: booleanOf("options.noDelay", options.noDelay, true),
+    keepAlive: keepAliveOf(options.keepAlive),
+    receiveBufferSize: integerOf("options.receiveBufferSize", options.receiveBufferSize, 0, 1),
+    sendBufferSize: integerOf("options.sendBufferSize", options.sendBufferSize, 0, 1),
+  };
+}
+
+export function styleOf(options: SocketOptions, handlers: SocketHandlers | undefined): Style {
+  return new Style(
+    handlers,
+    integerOf("options.highWaterMark", options.highWaterMark, defaultHighWaterMark, 1),
+    booleanOf("options.borrow", options.borrow, false),
+  );
+}
+
+export function completionPortOf(options: SocketOptions, syscall: string): CompletionPort {
+  const port = options.completionPort ?? CompletionPort.default;
+  if (!(port instanceof CompletionPort)) throw typeError("options.completionPort", "a CompletionPort", port);
+  if (port.closed) throw closedError(syscall);
+  return port;
+}

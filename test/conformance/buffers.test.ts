@@ -1,0 +1,465 @@
+import { CompletionPort, connect, type PortsideError, type TcpSocket } from "portside";
+import { describe, expect, it } from "vitest";
+import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
+import { Completions } from "../support/completions.js";
+import { failure } from "../support/failure.js";
+import { collectGarbage } from "../support/memory.js";
+import { accepted, narrow, netServer, pair, STALLING_SIZE } from "../support/peers.js";
+import { Scope } from "../support/scope.js";
+import { deferred, turns } from "../support/wait.js";
+
+// ES2024, which the library of TypeScript's ES2023 does not describe.
+interface LaterArrayBuffer extends ArrayBuffer {
+  resize(length: number): void;
+  transfer(): ArrayBuffer;
+}
+const resizable = (length: number, most = length) =>
+  new (ArrayBuffer as unknown as new (length: number, options: object) => LaterArrayBuffer)(length, {
+    maxByteLength: most,
+  });
+
+interface Loss {
+  readonly name: string;
+  readonly possible: boolean;
+  /** A view of that many bytes, and what takes its memory away. */
+  make(length: number): { view: Uint8Array; lose(): unknown };
+}
+
+const losses: Loss[] = [
+  {
+    name: "transferred by structuredClone",
+    possible: true,
+    make(length) {
+      const view = new Uint8Array(length);
+      return { view, lose: () => structuredClone(view, { transfer: [view.buffer] }) };
+    },
+  },
+  {
+    name: "transferred to another thread's port",
+    possible: true,
+    make(length) {
+      const view = new Uint8Array(length + 64).subarray(64);
+      return {
+        view,
+        lose() {
+          const { port1, port2 } = new MessageChannel();
+          port1.postMessage(view.buffer, [view.buffer as ArrayBuffer]);
+          port1.close();
+          port2.close();
+        },
+      };
+    },
+  },
+  {
+    name: "transferred by ArrayBuffer.prototype.transfer (this needs Node 21)",
+    possible: "transfer" in ArrayBuffer.prototype,
+    make(length) {
+      const view = new Uint8Array(length);
+      return { view, lose: () => (view.buffer as LaterArrayBuffer).transfer() };
+    },
+  },
+  {
+    name: "resized to nothing",
+    possible: true,
+    make(length) {
+      const buffer = resizable(length);
+      return { view: new Uint8Array(buffer), lose: () => buffer.resize(0) };
+    },
+  },
+  {
+    name: "resized to less than the view",
+    possible: true,
+    make(length) {
+      const buffer = resizable(length + 100);
+      return { view: new Uint8Array(buffer, 100, length), lose: () => buffer.resize(101) };
+    },
+  },
+  {
+    name: "resized to more",
+    possible: true,
+    make(length) {
+      const buffer = resizable(length, 2 * length);
+      return { view: new Uint8Array(buffer), lose: () => buffer.resize(2 * length) };
+    },
+  },
+  {
+    name: "WebAssembly memory that grows",
+    possible: true,
+    make(length) {
+      const memory = new WebAssembly.Memory({ initial: Math.ceil(length / 65_536), maximum: 1000 });
+      return { view: new Uint8Array(memory.buffer, 0, length), lose: () => memory.grow(1) };
+    },
+  },
+];
+
+const LOST = /^(EFAULT|ECANCELED|ERR_INVALID_STATE)$/;
+
+describe.each(losses)("a buffer that is $name while an operation uses it", ({ possible, make }) => {
+  it.skipIf(!possible)("gives the receive one completion and the stream no gap", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const { view, lose } = make(1000);
+    const receiving = socket.recvInto(view);
+    await turns(2);
+    lose();
+    const sent = pattern(5000);
+    await peer.write(sent);
+    await peer.end();
+    // Bytes that are reported as received are gone from the stream; after an error none may be missing.
+    const taken = await receiving.catch((error: PortsideError) => {
+      expect(error.code).toMatch(LOST);
+      return 0;
+    });
+    expect(taken).toBeLessThanOrEqual(1000);
+    expect(difference(await receiveToEnd(socket), sent.subarray(taken))).toBe("");
+  });
+
+  it.skipIf(!possible)("in the tick of its submission is safe as well", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const sent = pattern(5000);
+    await peer.write(sent);
+    await peer.end();
+    await turns(3);
+    const { view, lose } = make(1000);
+    const receiving = socket.recvInto(view);
+    lose();
+    const taken = await receiving.catch((error: PortsideError) => {
+      expect(error.code).toMatch(LOST);
+      return 0;
+    });
+    expect(difference(await receiveToEnd(socket), sent.subarray(taken))).toBe("");
+  });
+
+  it.skipIf(!possible)("gives the send one completion and the peer no wrong byte", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    const { view, lose } = make(STALLING_SIZE);
+    const data = pattern(STALLING_SIZE);
+    view.set(data);
+    const sending = client.send(view);
+    await turns(2);
+    lose();
+    await collectGarbage();
+    const closing = sending
+      .catch((error: PortsideError) => {
+        expect(error.code).toMatch(LOST);
+        return error.bytesSent!;
+      })
+      .then(async (taken) => {
+        await client.shutdown();
+        return taken;
+      });
+    const got = await receiveToEnd(server);
+    expect(difference(got, data.subarray(0, await closing))).toBe("");
+  });
+
+  it.skipIf(!possible)("lets an operation object and its next use be", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const done = new Completions(CompletionPort.default);
+    const { view, lose } = make(100);
+    done.operation.recv(socket, view);
+    await turns(2);
+    lose();
+    await peer.write("first");
+    await peer.end();
+    const { error, result } = await done.nth(1);
+    if (error) expect(error.code).toMatch(LOST);
+    const taken = error ? 0 : (result as number);
+    const buffer = new Uint8Array(10);
+    done.operation.recv(socket, buffer);
+    expect(await done.nth(2)).toMatchObject({ error: null, result: 5 - taken });
+    expect(done.seen).toHaveLength(2);
+  });
+
+  it.skipIf(!possible)("does not disturb closing and canceling", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    const controller = new AbortController();
+    const views = [make(100), make(STALLING_SIZE), make(100)];
+    const pending = [
+      client.recvInto(views[0]!.view, { signal: controller.signal }),
+      client.send(views[1]!.view, { signal: controller.signal }),
+      server.recvInto(views[2]!.view).then(() => server.recvInto(views[2]!.view)),
+    ];
+    const settled = Promise.allSettled(pending);
+    await turns(2);
+    for (const { lose } of views) lose();
+    controller.abort();
+    await Promise.all([client.close(), server.reset()]);
+    const outcomes = await settled;
+    expect(outcomes.slice(0, 2).map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
+  });
+});
+
+describe("a buffer that was detached before the call", () => {
+  it("is refused for a receive and is nothing to send", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const gone = new Uint8Array(100);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    await failure(socket.recvInto(gone), "ERR_INVALID_ARG_VALUE");
+    const sent = await socket.send(gone).catch((error: PortsideError) => error.code);
+    expect(String(sent)).toMatch(/^(0|ERR_INVALID_ARG_VALUE)$/);
+    await socket.send("next");
+    expect((await peer.read(4)).toString()).toBe("next");
+  });
+});
+
+describe("a buffer that nobody holds any more", () => {
+  it("is still received into", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const pending = Array.from({ length: 50 }, () => socket.recvInto(new Uint8Array(20_000)));
+    await turns(2);
+    await collectGarbage();
+    const sent = pattern(50 * 20_000);
+    const writing = peer.write(sent).then(() => peer.end());
+    const taken = (await Promise.all(pending)).reduce((sum, length) => sum + length, 0);
+    expect(difference(await receiveToEnd(socket), sent.subarray(taken))).toBe("");
+    await writing;
+  });
+
+  it("is still sent as it was", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    // What is stalled and what waits behind it, as bytes, as strings and as a list.
+    const sends = [
+      client.send(pattern(STALLING_SIZE, 1)),
+      client.send(pattern(100_000, 2)),
+      client.send("text ".repeat(10_000)),
+      client.send([pattern(50_000, 3), "between", pattern(50_000, 4)]),
+    ];
+    client.write(pattern(70_000, 5));
+    await turns(2);
+    await collectGarbage();
+    const ending = client.shutdown();
+    const expected = [
+      pattern(STALLING_SIZE, 1),
+      pattern(100_000, 2),
+      Buffer.from("text ".repeat(10_000)),
+      pattern(50_000, 3),
+      Buffer.from("between"),
+      pattern(50_000, 4),
+      pattern(70_000, 5),
+    ];
+    expect(difference(await receiveToEnd(server), Buffer.concat(expected))).toBe("");
+    await Promise.all([...sends, ending]);
+  });
+});
+
+describe("an object that nobody holds any more", () => {
+  it("(a socket with a waiting receive) still receives", async () => {
+    await using scope = new Scope();
+    const server = await netServer(scope);
+    const closing: Promise<void>[] = [];
+    const pending = await receiveOnForgottenSocket(server.port, closing);
+    const peer = await server.accept();
+    await turns(2);
+    await collectGarbage();
+    await peer.write("remembered");
+    expect(Buffer.from((await pending.promise)!).toString()).toBe("remembered");
+    await Promise.all(closing);
+  });
+
+  it("(an operation that is pending) still completes", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const results: unknown[] = [];
+    const finished = deferred();
+    const count = (error: PortsideError | null, result: unknown) => {
+      results.push(error ?? result);
+      if (results.length === 110) finished.resolve();
+    };
+    for (let index = 0; index < 100; index++) CompletionPort.default.operation(count).timer(20 + index);
+    for (let index = 0; index < 10; index++) {
+      CompletionPort.default.operation(count).recv(socket, new Uint8Array(1));
+    }
+    await collectGarbage();
+    await peer.write(pattern(10));
+    await finished.promise;
+    expect(results.filter((result) => result === 1)).toHaveLength(10);
+    expect(results.filter((result) => result === undefined)).toHaveLength(100);
+  });
+
+  it("(a promise) changes nothing for the others", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    for (let index = 0; index < 1000; index++) void client.send(pattern(100, index));
+    await collectGarbage();
+    const expected = Buffer.concat(Array.from({ length: 1000 }, (_, index) => pattern(100, index)));
+    expect(difference(await receive(server, 100_000), expected)).toBe("");
+  });
+
+  it("(a port that was never closed) is no danger", async () => {
+    for (let round = 0; round < 20; round++) new CompletionPort().operation(() => {});
+    await collectGarbage();
+    await turns();
+  });
+});
+
+describe("after its completion the engine never touches a buffer again", () => {
+  it("when it was filled", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const buffer = new Uint8Array(1000);
+    await peer.write("x");
+    expect(await socket.recvInto(buffer)).toBe(1);
+    buffer.fill(0xaa);
+    await peer.write(pattern(50_000));
+    await receive(socket, 50_000);
+    expect(buffer.every((byte) => byte === 0xaa)).toBe(true);
+  });
+
+  it("when its receive was canceled", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const controller = new AbortController();
+    const buffer = new Uint8Array(1000);
+    const canceled = failure(socket.recvInto(buffer, { signal: controller.signal }), "ECANCELED");
+    await turns(2);
+    controller.abort();
+    await canceled;
+    buffer.fill(0xaa);
+    await peer.write(pattern(50_000));
+    await receive(socket, 50_000);
+    expect(buffer.every((byte) => byte === 0xaa)).toBe(true);
+  });
+
+  it.each(["close", "reset"] as const)("when its socket was ended by %s", async (ending) => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const buffer = new Uint8Array(1000);
+    const canceled = failure(socket.recvInto(buffer), "ECANCELED");
+    await turns(2);
+    const closing = socket[ending]();
+    await canceled;
+    buffer.fill(0xaa);
+    await Promise.allSettled([peer.write(pattern(5000)), closing]);
+    await turns();
+    expect(buffer.every((byte) => byte === 0xaa)).toBe(true);
+  });
+
+  it("when its send was canceled", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    const data = pattern(STALLING_SIZE);
+    const controller = new AbortController();
+    const canceled = failure(client.send(data, { signal: controller.signal }), "ECANCELED");
+    await turns(5);
+    controller.abort();
+    const { bytesSent } = await canceled;
+    data.fill(0);
+    const ending = client.shutdown();
+    expect(difference(await receiveToEnd(server), pattern(STALLING_SIZE).subarray(0, bytesSent))).toBe("");
+    await ending;
+  });
+});
+
+describe("one buffer in several operations", () => {
+  it("may be sent many times at once", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    const data = pattern(300_000);
+    const sends = Array.from({ length: 30 }, (_, index) => client.send(data.subarray(index)));
+    const ending = client.shutdown();
+    const expected = Buffer.concat(Array.from({ length: 30 }, (_, index) => data.subarray(index)));
+    expect(difference(await receiveToEnd(server), expected)).toBe("");
+    await Promise.all([...sends, ending]);
+  });
+
+  it("may be received into and sent from, which mixes its content but nothing else", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    const buffer = new Uint8Array(10_000);
+    let received = 0;
+    let sent = 0;
+    for (let round = 0; round < 50; round++) {
+      const receives = [client.recvInto(buffer), client.recvInto(buffer.subarray(5000))];
+      sent += (await Promise.all([server.send(pattern(15_000, round)), client.send(buffer)]))[1];
+      for (const length of await Promise.all(receives)) received += length;
+    }
+    const [rest] = await Promise.all([receiveToEnd(client), server.shutdown()]);
+    expect(received + rest.length).toBe(50 * 15_000);
+    expect((await receive(server, sent)).length).toBe(50 * 10_000);
+  });
+});
+
+describe("memory that threads share", () => {
+  it("is received into and sent from, or refused, but never harmful", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    const shared = new Uint8Array(new SharedArrayBuffer(100));
+    shared.set(pattern(100));
+    const sent = await client.send(shared).catch((error: PortsideError) => error.code);
+    if (sent === 100) expect(difference(await receive(server, 100), pattern(100))).toBe("");
+    else expect(sent).toMatch(/^ERR_INVALID_ARG_(TYPE|VALUE)$/);
+    shared.fill(0);
+    const receiving = server.recvInto(shared).catch((error: PortsideError) => error.code);
+    await client.send(pattern(50));
+    const taken = await receiving;
+    if (typeof taken === "number") expect(difference(shared.subarray(0, taken), pattern(taken))).toBe("");
+    else expect(taken).toMatch(/^ERR_INVALID_ARG_(TYPE|VALUE)$/);
+  });
+});
+
+describe("a borrowed chunk", () => {
+  it("cannot be used to take the engine's memory away", async () => {
+    await using scope = new Scope();
+    const server = await netServer(scope);
+    let length = 0;
+    const copies: Uint8Array[] = [];
+    const socket = await connect(
+      { host: "127.0.0.1", port: server.port, borrow: true },
+      {
+        data(_, chunk) {
+          copies.push(chunk.slice());
+          length += chunk.length;
+          for (const steal of [
+            () => structuredClone(chunk, { transfer: [chunk.buffer as ArrayBuffer] }),
+            () => (chunk.buffer as LaterArrayBuffer).transfer(),
+            () => (chunk.buffer as LaterArrayBuffer).resize(0),
+          ]) {
+            try {
+              steal();
+            } catch {
+              // What matters is that the engine goes on.
+            }
+          }
+          // A stale view of memory that is used again.
+          kept = chunk;
+        },
+      },
+    );
+    scope.use(socket);
+    let kept: Uint8Array | undefined;
+    const peer = await server.accept();
+    const sent = pattern(2_000_000);
+    await peer.write(sent);
+    while (length < sent.length) await turns(1);
+    expect(difference(Buffer.concat(copies), sent)).toBe("");
+    expect(kept).toBeInstanceOf(Uint8Array);
+    // Writing into it afterwards harms nobody's data either.
+    kept?.fill(0);
+    const { client, server: other } = await pair(scope);
+    await client.send(pattern(10_000));
+    expect(difference(await receive(other, 10_000), pattern(10_000))).toBe("");
+  });
+});
+
+/** The socket is reachable through nothing but the engine once this has returned. */
+async function receiveOnForgottenSocket(
+  port: number,
+  closing: Promise<void>[],
+): Promise<{ promise: Promise<Uint8Array | null> }> {
+  const socket: TcpSocket = await connect({ host: "127.0.0.1", port });
+  const reference = new WeakRef(socket);
+  const promise = socket.recv().then((chunk) => {
+    const it = reference.deref();
+    if (it) closing.push(it.close());
+    return chunk;
+  });
+  // Wrapped, so that awaiting this function does not await the receive.
+  return { promise };
+}

@@ -1,0 +1,523 @@
+import { Worker } from "node:worker_threads";
+import { CompletionPort, connect, listen, type TcpSocket } from "portside";
+import { describe, expect, it } from "vitest";
+import { pattern, receive } from "../support/bytes.js";
+import { Completions } from "../support/completions.js";
+import { failure, thrown } from "../support/failure.js";
+import { narrow, netServer, pair, STALLING_SIZE, stalledPort } from "../support/peers.js";
+import { Scope } from "../support/scope.js";
+import { deferred, event, note, turns, until, watch } from "../support/wait.js";
+
+const loopback = { host: "127.0.0.1" };
+
+describe("a completion port", () => {
+  it("is there by default, and always the same", () => {
+    expect(CompletionPort.default).toBeInstanceOf(CompletionPort);
+    expect(CompletionPort.default).toBe(CompletionPort.default);
+    expect(CompletionPort.default.closed).toBe(false);
+  });
+
+  it("uses the backend and the waker that the environment asks for", async () => {
+    await using port = new CompletionPort();
+    expect(port.backend).toMatch(/^(epoll|kqueue|iocp|io_uring|simulated)$/);
+    expect(port.waker).toMatch(/^(loop|thread)$/);
+    const { PORTSIDE_BACKEND, PORTSIDE_WAKER } = process.env;
+    if (PORTSIDE_BACKEND) expect(port.backend).toBe(PORTSIDE_BACKEND);
+    if (PORTSIDE_WAKER) expect(port.waker).toBe(PORTSIDE_WAKER);
+    expect(CompletionPort.default).toMatchObject({ backend: port.backend, waker: port.waker });
+  });
+
+  it("has an id that no other port has", async () => {
+    await using scope = new Scope();
+    const ports = Array.from({ length: 20 }, () => scope.use(new CompletionPort()));
+    expect(new Set([CompletionPort.default, ...ports].map((port) => port.id)).size).toBe(21);
+    for (const { id } of ports) expect(Number.isSafeInteger(id)).toBe(true);
+  });
+
+  it.each(["thread", CompletionPort.default.waker] as const)("works with the waker %s", async (waker) => {
+    await using port = new CompletionPort({ waker });
+    expect(port.waker).toBe(waker);
+    await echo(port, 20);
+  });
+
+  it.each([
+    [1, 1],
+    [1, 64],
+    [7, 2],
+    [1024, 64],
+  ])("works with batches of %i completions and %i polls", async (batch, polls) => {
+    await using port = new CompletionPort({ batch, polls });
+    await echo(port, 50);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["an unknown backend", { backend: "select" }, "ERR_INVALID_ARG_VALUE"],
+    ["an unknown waker", { waker: "alarm" }, "ERR_INVALID_ARG_VALUE"],
+    ["a batch of 0", { batch: 0 }, "ERR_OUT_OF_RANGE"],
+    ["a batch of 1025", { batch: 1025 }, "ERR_OUT_OF_RANGE"],
+    ["a fractional batch", { batch: 2.5 }, "ERR_OUT_OF_RANGE"],
+    ["a batch that is no number", { batch: "64" }, "ERR_INVALID_ARG_TYPE"],
+    ["no polls", { polls: 0 }, "ERR_OUT_OF_RANGE"],
+    ["65 polls", { polls: 65 }, "ERR_OUT_OF_RANGE"],
+    ["an unknown option", { threads: 4 }, "ERR_INVALID_ARG_VALUE"],
+    ["options that are no object", 64, "ERR_INVALID_ARG_TYPE"],
+    ["null for options", null, "ERR_INVALID_ARG_TYPE"],
+  ])("cannot be made with %s", (_, options, code) => {
+    thrown(() => new CompletionPort(options as never), code);
+  });
+
+  it("cannot be made with a backend that this system does not have", () => {
+    const own = CompletionPort.default.backend;
+    for (const backend of ["epoll", "kqueue", "iocp"] as const) {
+      if (backend !== own)
+        thrown(() => new CompletionPort({ backend }), /^(ERR_INVALID_ARG_VALUE|ENOSYS|ENOTSUP)$/);
+    }
+  });
+
+  it("can be made and closed hundreds of times", async () => {
+    for (let round = 0; round < 300; round++) {
+      await using port = new CompletionPort();
+      if (round % 50 === 0) await echo(port, 2);
+    }
+  });
+});
+
+describe("several ports in one thread", () => {
+  it("can talk to each other, and closing one leaves the others alone", async () => {
+    await using scope = new Scope();
+    const first = scope.use(new CompletionPort());
+    const second = scope.use(new CompletionPort());
+    const listener = await listen({ ...loopback, completionPort: first });
+    const [server, client] = await Promise.all([
+      listener.accept(),
+      connect({ ...loopback, port: listener.address.port, completionPort: second }),
+    ]);
+    await client.send("across");
+    expect((await receive(server, 6)).toString()).toBe("across");
+    expect(first.stats()).toMatchObject({ handles: 2, accepted: 1, connected: 0 });
+    expect(second.stats()).toMatchObject({ handles: 1, accepted: 0, connected: 1 });
+    await first.close();
+    expect([server.closed, listener.closed, client.closed]).toEqual([true, true, false]);
+    expect(await client.recv()).toBeNull();
+    await echo(second, 2);
+    await echo(CompletionPort.default, 2);
+  });
+
+  it("serve the sockets that their listeners accept", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const before = CompletionPort.default.stats().handles;
+    await pair(scope, { completionPort: port });
+    expect(port.stats().handles).toBe(2);
+    expect(CompletionPort.default.stats().handles).toBe(before);
+  });
+});
+
+describe("a posted value", () => {
+  it("arrives, in order, and never inside post()", async () => {
+    await using port = new CompletionPort();
+    const got: unknown[] = [];
+    const finished = deferred();
+    expect(
+      port.on("posted", (value) => {
+        got.push(value);
+        if (got.length === 1000) finished.resolve();
+      }),
+    ).toBe(port);
+    for (let index = 0; index < 500; index++) {
+      port.post(index * 2);
+      CompletionPort.post(port.id, index * 2 + 1);
+    }
+    expect(got).toEqual([]);
+    await finished.promise;
+    expect(got).toEqual(Array.from({ length: 1000 }, (_, index) => index));
+    expect(port.stats().posted).toBe(1000);
+  });
+
+  it("is a structured clone, made at the moment of the post", async () => {
+    await using port = new CompletionPort();
+    const next = collect(port);
+    const cycle: { self?: unknown; list: number[] } = { list: [1, 2] };
+    cycle.self = cycle;
+    const values: unknown[] = [
+      undefined,
+      null,
+      0,
+      -0,
+      Number.NaN,
+      10n ** 30n,
+      "text",
+      true,
+      new Date(5),
+      new Map([["key", new Set([1])]]),
+      Uint8Array.of(1, 2, 3),
+      new Error("what happened"),
+      [1, [2, [3]]],
+    ];
+    for (const value of values) port.post(value);
+    port.post(cycle);
+    cycle.list.push(3);
+    for (const value of values) expect(await next()).toEqual(value);
+    const clone = (await next()) as typeof cycle;
+    expect(clone).not.toBe(cycle);
+    expect(clone.self).toBe(clone);
+    expect(clone.list).toEqual([1, 2]);
+  });
+
+  it("of shared memory shares it", async () => {
+    await using port = new CompletionPort();
+    const next = collect(port);
+    const shared = new Int32Array(new SharedArrayBuffer(8));
+    port.post(shared);
+    const other = (await next()) as Int32Array;
+    other[1] = 42;
+    expect(shared[1]).toBe(42);
+  });
+
+  it("posted from within a posted listener arrives later, not inside", async () => {
+    await using port = new CompletionPort();
+    const finished = deferred();
+    let depth = 0;
+    let deepest = 0;
+    port.on("posted", (value) => {
+      depth++;
+      deepest = Math.max(deepest, depth);
+      if ((value as number) < 200) port.post((value as number) + 1);
+      else finished.resolve();
+      depth--;
+    });
+    port.post(0);
+    await finished.promise;
+    expect(deepest).toBe(1);
+  });
+
+  it("goes to every listener, and to none that was taken off", async () => {
+    await using port = new CompletionPort();
+    const got: string[] = [];
+    const first = (value: unknown) => got.push(`first ${value}`);
+    const second = (value: unknown) => got.push(`second ${value}`);
+    port.on("posted", first).on("posted", second);
+    const next = collect(port);
+    port.post("a");
+    await next();
+    expect(port.off("posted", first)).toBe(port);
+    port.post("b");
+    await next();
+    expect(got).toEqual(["first a", "second a", "second b"]);
+  });
+
+  it("from worker threads arrives, in the order of each thread", async () => {
+    await using port = new CompletionPort();
+    const got = new Map<string, number[]>();
+    const finished = deferred();
+    let total = 0;
+    port.on("posted", (value) => {
+      const [thread, index] = value as [string, number];
+      got.set(thread, [...(got.get(thread) ?? []), index]);
+      if (++total === 1500) finished.resolve();
+    });
+    const program = new URL("../programs/post_many.mjs", import.meta.url);
+    const threads = ["a", "b", "c"].map(
+      (name) => new Worker(program, { workerData: { id: port.id, name, count: 500 } }),
+    );
+    await Promise.all([finished.promise, ...threads.map((thread) => event(thread, "exit"))]);
+    const inOrder = Array.from({ length: 500 }, (_, index) => index);
+    expect(Object.fromEntries(got)).toEqual({ a: inOrder, b: inOrder, c: inOrder });
+  });
+
+  it("that cannot be cloned throws a DataCloneError and posts nothing", async () => {
+    await using port = new CompletionPort();
+    const next = collect(port);
+    for (const post of [
+      () => port.post(() => {}),
+      () => port.post({ deep: [Symbol("no")] }),
+      () => CompletionPort.post(port.id, () => {}),
+    ]) {
+      expect(post).toThrowError(expect.objectContaining({ name: "DataCloneError" }));
+    }
+    port.post("fine");
+    expect(await next()).toBe("fine");
+    expect(port.stats().posted).toBe(1);
+  });
+
+  it("to an id that no port has throws ENOENT", async () => {
+    thrown(() => CompletionPort.post(2 ** 30, "lost"), "ENOENT");
+    const port = new CompletionPort();
+    await port.close();
+    thrown(() => CompletionPort.post(port.id, "late"), "ENOENT");
+  });
+
+  it("to something that is no id is refused", () => {
+    thrown(() => CompletionPort.post("1" as never, "x"), "ERR_INVALID_ARG_TYPE");
+    thrown(() => CompletionPort.post(undefined as never, "x"), "ERR_INVALID_ARG_TYPE");
+  });
+
+  it("has no listener that is no function, nor events of other names", async () => {
+    await using port = new CompletionPort();
+    thrown(() => port.on("posted", 5 as never), "ERR_INVALID_ARG_TYPE");
+    thrown(() => port.on("message" as never, () => {}), "ERR_INVALID_ARG_VALUE");
+    thrown(() => port.off("posted", undefined as never), "ERR_INVALID_ARG_TYPE");
+  });
+});
+
+describe("stats", () => {
+  it("has a number for everything it counts", async () => {
+    await using port = new CompletionPort();
+    const { backend, waker, ...numbers } = port.stats();
+    expect([backend, waker]).toEqual([port.backend, port.waker]);
+    expect(Object.keys(numbers).sort()).toEqual(
+      [
+        "accepted",
+        "batches",
+        "bytesQueued",
+        "bytesReceived",
+        "bytesSent",
+        "completed",
+        "connected",
+        "descriptorLimit",
+        "handles",
+        "operations",
+        "polls",
+        "posted",
+        "receiveBuffers",
+        "residentMemory",
+        "shortages",
+        "submitted",
+      ].sort(),
+    );
+    for (const [name, value] of Object.entries(numbers)) {
+      expect(value, name).toBeGreaterThanOrEqual(0);
+      expect(Number.isFinite(value), name).toBe(true);
+    }
+    expect(numbers).toMatchObject({ handles: 0, operations: 0, submitted: 0, completed: 0 });
+    expect(numbers.descriptorLimit).toBeGreaterThan(0);
+    expect(numbers.residentMemory).toBeGreaterThan(1_000_000);
+  });
+
+  it("counts handles, connections and bytes", async () => {
+    await using port = new CompletionPort();
+    await echo(port, 10);
+    expect(port.stats()).toMatchObject({
+      handles: 0,
+      operations: 0,
+      accepted: 10,
+      connected: 10,
+      shortages: 0,
+      bytesSent: 10 * 2 * 1000,
+      bytesReceived: 10 * 2 * 1000,
+      bytesQueued: 0,
+      receiveBuffers: 0,
+    });
+    const { submitted, completed, batches, polls } = port.stats();
+    expect(completed).toBe(submitted);
+    expect(submitted).toBeGreaterThanOrEqual(10 * 6);
+    expect(batches).toBeGreaterThan(0);
+    expect(polls).toBeGreaterThan(0);
+  });
+
+  it("counts what waits", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const { client, server } = await pair(scope, { ...narrow, completionPort: port });
+    const pending = [client.send(pattern(STALLING_SIZE)), client.recv(), client.recv()];
+    for (const promise of pending) promise.catch(() => {});
+    await turns();
+    const waiting = port.stats();
+    expect(waiting).toMatchObject({ handles: 2, operations: 3 });
+    expect(waiting.submitted - waiting.completed).toBe(3);
+    expect(waiting.bytesQueued).toBeGreaterThan(0);
+    expect(waiting.bytesQueued).toBeLessThan(STALLING_SIZE);
+    await receive(server, STALLING_SIZE);
+    await pending[0];
+    expect(port.stats()).toMatchObject({ handles: 2, operations: 2, bytesQueued: 0 });
+    await client.close();
+    expect(port.stats()).toMatchObject({ handles: 1, operations: 0 });
+  });
+
+  it("counts no receive buffer for connections that wait for bytes on a readiness backend", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(scope, { completionPort: port })));
+    const pending = pairs.map(({ client }) => client.recv());
+    for (const promise of pending) promise.catch(() => {});
+    await turns();
+    if (port.backend === "epoll" || port.backend === "kqueue") expect(port.stats().receiveBuffers).toBe(0);
+    else expect(port.stats().receiveBuffers).toBeLessThanOrEqual(20);
+  });
+});
+
+describe("closing a port", () => {
+  it("ends every operation with ECANCELED and closes every handle, before it completes", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const { client, server } = await pair(scope, { ...narrow, completionPort: port });
+    const listener = await listen({ ...loopback, completionPort: port });
+    const stalled = await stalledPort(scope);
+    const timer = new Completions(port);
+    timer.operation.timer(1_000_000);
+    const order: string[] = [];
+    const pending = [
+      note(order, "recv", client.recv()),
+      note(order, "send", client.send(pattern(STALLING_SIZE))),
+      note(order, "shutdown", client.shutdown()),
+      note(
+        order,
+        "recvInto",
+        server.recvInto(new Uint8Array(10)).then(() => server.recvInto(new Uint8Array(10))),
+      ),
+      note(order, "accept", listener.accept()),
+      note(order, "connect", connect({ ...loopback, port: stalled, completionPort: port })),
+    ];
+    await turns();
+    await note(order, "closed", port.close());
+    const codes = await Promise.all(pending);
+    // The first recvInto has bytes; the second may still have got some too.
+    expect(codes.filter((code) => code !== "ECANCELED").length).toBeLessThanOrEqual(1);
+    expect(timer.seen.map(({ error }) => error?.code)).toEqual(["ECANCELED"]);
+    expect(order).toHaveLength(7);
+    expect(order.at(-1)).toBe("closed");
+    expect([client.closed, server.closed, listener.closed, port.closed]).toEqual([true, true, true, true]);
+  });
+
+  it("is noticed by the peers of its connections", async () => {
+    await using scope = new Scope();
+    const server = await netServer(scope);
+    const port = new CompletionPort();
+    await connect({ ...loopback, port: server.port, completionPort: port });
+    const peer = await server.accept();
+    await port.close();
+    expect(await peer.next()).toBeNull();
+  });
+
+  it("calls the close handler of each of its push-style sockets once", async () => {
+    await using scope = new Scope();
+    const server = await netServer(scope);
+    const port = new CompletionPort();
+    const closed: TcpSocket[] = [];
+    const sockets: TcpSocket[] = [];
+    for (let index = 0; index < 5; index++) {
+      const options = { ...loopback, port: server.port, completionPort: port };
+      sockets.push(await connect(options, { data() {}, close: (socket) => void closed.push(socket) }));
+    }
+    await port.close();
+    expect(new Set(closed)).toEqual(new Set(sockets));
+    expect(closed).toHaveLength(5);
+  });
+
+  it("is idempotent, and may happen twice at once", async () => {
+    const port = new CompletionPort();
+    await Promise.all([port.close(), port.close()]);
+    await port.close();
+    await port[Symbol.asyncDispose]();
+    expect(port.closed).toBe(true);
+  });
+
+  it("makes everything on it fail with EBADF", async () => {
+    const port = new CompletionPort();
+    const operation = port.operation(() => {});
+    await port.close();
+    await failure(listen({ ...loopback, completionPort: port }), "EBADF");
+    await failure(connect({ ...loopback, port: 9, completionPort: port }), "EBADF");
+    thrown(() => port.post("x"), "EBADF");
+    thrown(() => operation.timer(1), "EBADF");
+    thrown(() => port.operation(() => {}).timer(1), "EBADF");
+  });
+
+  it("from within a completion of its own is safe", async () => {
+    await using scope = new Scope();
+    for (const kind of ["timer", "posted", "recv"] as const) {
+      const port = new CompletionPort();
+      const { client, server } = await pair(scope, { completionPort: port });
+      const closed = deferred<Promise<void>>();
+      const close = () => closed.resolve(port.close());
+      const others = [failure(server.recv(), "ECANCELED"), failure(server.recv(), "ECANCELED")];
+      if (kind === "timer") port.operation(close).timer(1);
+      else if (kind === "posted") port.on("posted", close).post("now");
+      else {
+        port.operation(close).recv(client, new Uint8Array(1));
+        // Its own completion may come after the close that it brings about.
+        await server.send("x").catch(() => {});
+      }
+      await closed.promise;
+      await Promise.all(others);
+      expect(port.closed).toBe(true);
+    }
+  });
+
+  it("happens at the end of an await using block", async () => {
+    let kept: CompletionPort;
+    {
+      await using port = new CompletionPort();
+      kept = port;
+    }
+    expect(kept.closed).toBe(true);
+  });
+});
+
+describe("ref and unref", () => {
+  it("return their object, on ports, listeners and sockets, as often as called", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const listener = scope.use(await listen({ ...loopback, completionPort: port }));
+    const { client } = await pair(scope, { completionPort: port });
+    for (const handle of [port, listener, client]) {
+      expect(handle.unref().unref().ref().ref()).toBe(handle);
+    }
+  });
+
+  it("do not change what completes", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const { client, server } = await pair(scope, { completionPort: port });
+    port.unref();
+    client.unref();
+    server.unref();
+    const receiving = server.recv();
+    await client.send("quiet");
+    // Something else keeps the loop alive meanwhile.
+    const state = watch(receiving);
+    await until(() => state.settled);
+    expect(Buffer.from((await receiving)!).toString()).toBe("quiet");
+  });
+});
+
+/** Connects, sends 1000 bytes and has them sent back, `count` times at once, all on one port; closes everything. */
+async function echo(port: CompletionPort, count: number): Promise<void> {
+  await using listener = await listen({ ...loopback, completionPort: port });
+  const serving = (async () => {
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        await using socket = await listener.accept();
+        await socket.send(await receive(socket, 1000));
+        expect(await socket.recv()).toBeNull();
+      }),
+    );
+  })();
+  await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      await using socket = await connect({ ...loopback, port: listener.address.port, completionPort: port });
+      const data = pattern(1000, index);
+      await socket.send(data);
+      expect(Buffer.compare(await receive(socket, 1000), data)).toBe(0);
+      await socket.shutdown();
+    }),
+  );
+  await serving;
+}
+
+/** Gives one posted value after the other. */
+function collect(port: CompletionPort): () => Promise<unknown> {
+  const values: unknown[] = [];
+  const wanted: ((value: unknown) => void)[] = [];
+  port.on("posted", (value) => {
+    const want = wanted.shift();
+    if (want) want(value);
+    else values.push(value);
+  });
+  return () => {
+    if (values.length > 0) return Promise.resolve(values.shift());
+    const want = deferred<unknown>();
+    wanted.push(want.resolve);
+    return want.promise;
+  };
+}

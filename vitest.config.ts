@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+/** Milliseconds a test may take; the sanitizer run raises it through the environment. */
+const timeout = Number(process.env.PORTSIDE_TEST_TIMEOUT ?? 20_000);
+
+export default defineConfig({
+  resolve: {
+    // The compiled library, as a user gets it: TypeScript's const enums are inlined by tsc only.
+    alias: { portside: fileURLToPath(new URL("dist/src/index.js", import.meta.url)) },
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // A process per test file: workers of one process would share descriptor limits and crashes.
+    pool: "forks",
+    // Tests measure time and fill socket buffers; more files at once only make them wait for each other.
+    maxWorkers: 2,
+    testTimeout: timeout,
+    hookTimeout: timeout,
+  },
+});
