@@ -26,7 +26,7 @@ function middle<Key extends string>(samples: readonly Record<Key, number>[], key
 }
 
 function fixed(value: number, digits: number): string {
-  return Number.isNaN(value) ? "–" : value.toFixed(digits);
+  return Number.isFinite(value) ? value.toFixed(digits) : "–";
 }
 
 function trafficRow(peer: Peer, samples: TrafficSample[], all: Samples<TrafficSample>): string[] {

@@ -71,6 +71,12 @@ export function countSteps(plans: readonly Plan[]): number {
   return plans.reduce((sum, { peers, rounds }) => sum + peers.length * rounds, 0);
 }
 
+/** Messages that did not come back as they were sent. */
+export function countFailures({ traffic }: Measurements): number {
+  const samples = [...traffic.values()].flatMap((peers) => [...peers.values()].flat());
+  return samples.reduce((sum, { failures }) => sum + failures, 0);
+}
+
 /** Interleaves the peers: a machine that is slower for a while is slower for all of them. */
 export async function runPlans(plans: readonly Plan[], progress: Progress): Promise<void> {
   for (const { name, peers, rounds, measure } of plans) {

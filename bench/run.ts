@@ -6,7 +6,7 @@ import { buildNativePrograms } from "./build.js";
 import { asJson, asText, save } from "./output.js";
 import { Progress } from "./progress.js";
 import { sections } from "./report.js";
-import { countSteps, planRun, type RunOptions, runPlans } from "./rounds.js";
+import { countFailures, countSteps, planRun, type RunOptions, runPlans } from "./rounds.js";
 
 interface Options extends RunOptions {
   save?: string;
@@ -71,6 +71,11 @@ async function main(): Promise<void> {
   const tables = sections(measurements);
   if (options.json) process.stdout.write(asJson(options, measurements));
   else console.log(tables.map(asText).join("\n"));
+  const failures = countFailures(measurements);
+  if (failures > 0) {
+    console.error(`${failures} messages did not come back as they were sent: these figures prove nothing.`);
+    process.exitCode = 1;
+  }
   if (options.save === undefined) return;
   for (const path of save(options.save, options, measurements, tables)) console.error(`written: ${path}`);
 }

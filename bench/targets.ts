@@ -16,7 +16,7 @@ type Target = (measurements: Measurements) => Verdict;
 
 function verdict(what: string, limit: number, unit: string, digits: number, measured: number): Verdict {
   const target = `≤ ${limit.toFixed(digits)}${unit}`;
-  if (Number.isNaN(measured)) return { what, target, measured: "not measured", met: undefined };
+  if (!Number.isFinite(measured)) return { what, target, measured: "not measured", met: undefined };
   const shown = measured.toFixed(digits);
   return { what, target, measured: `${shown}${unit}`, met: Number(shown) <= limit };
 }

@@ -42,7 +42,8 @@ const optionNames = new Set([
   "attemptDelay",
   "signal",
 ]);
-const handlerNames = new Set<string>(socketHandlerNames);
+// The handlers of a listener serve a connection too; a shortage never concerns it.
+const handlerNames = new Set<string>([...socketHandlerNames, "shortage"]);
 
 /**
  * Connects. With handlers the socket is in push style, and `open` runs before the promise resolves. Errors:

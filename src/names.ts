@@ -18,6 +18,7 @@ export const enum SubmissionFlag {
   none = 0,
   notifyDrained = 1,
   flushFirst = 2,
+  answered = 4,
 }
 
 export const enum CompletionKind {

@@ -67,7 +67,7 @@ export interface NativePort {
     token: number,
     flags: number,
     data: Uint8Array | readonly Uint8Array[],
-  ): boolean;
+  ): number;
   turn(): void;
   listen(options: NativeListen): NativeHandle | NativeError;
   connect(options: NativeConnect, token: number): NativeHandle | NativeError;

@@ -135,6 +135,15 @@ export class PendingSend extends Pending<number> {
 }
 
 export class PendingShutdown extends Pending<void> {
+  constructor(private readonly socket: TcpSocket) {
+    super();
+  }
+
+  override settle(port: CompletionPort, outcome: Outcome): void {
+    if (outcome.error !== 0 && errorName(outcome.error) === "ECANCELED") this.socket.shutdownCanceled();
+    super.settle(port, outcome);
+  }
+
   protected override get syscall(): string {
     return "shutdown";
   }

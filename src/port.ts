@@ -204,7 +204,7 @@ export class CompletionPort {
       const length = data.byteLength;
       let at = rings.receivedOffset(data);
       if (at < 0) {
-        if (length > smallSend) return this.#transmitLarge(socket, token, data, length);
+        if (length > smallSend) return this.#transmitLarge(socket, token, data);
         at = rings.reserve(length);
         rings.place(data, at);
       }
@@ -212,7 +212,7 @@ export class CompletionPort {
     }
     if (mostBytes(data) > smallSend) {
       const parts = Array.isArray(data) ? (data as readonly Bytes[]).map(encoded) : encoded(data as Bytes);
-      return this.#transmitLarge(socket, token, parts, mostBytes(parts));
+      return this.#transmitLarge(socket, token, parts);
     }
     const start = rings.reserve(smallSend);
     let end = start;
@@ -361,9 +361,10 @@ export class CompletionPort {
     this.rings.submit(Opcode.send, socket.index, socket.generation, token, at, length, flags);
   }
 
-  #transmitLarge(socket: TcpSocket, token: number, data: Uint8Array | readonly Uint8Array[], length: number): void {
-    const flags = token === 0 ? socket.account(length) : SubmissionFlag.none;
-    this.native.send(socket.index, socket.generation, token, flags, data);
+  #transmitLarge(socket: TcpSocket, token: number, data: Uint8Array | readonly Uint8Array[]): void {
+    const flags = token === 0 ? SubmissionFlag.answered : SubmissionFlag.none;
+    const left = this.native.send(socket.index, socket.generation, token, flags, data);
+    if (token === 0) socket.heldBack(left);
   }
 
   #finishClosing(): void {

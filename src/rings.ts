@@ -120,6 +120,8 @@ export class Rings {
       length = this.#sendSpace.write(data, at, "utf8");
     } else {
       length = data.byteLength;
+      // A detached one has no bytes, and must not be touched.
+      if (length === 0) return 0;
       this.#sendSpace.set(data, at);
     }
     this.#sendSpaceUsed = at + length;

@@ -146,7 +146,7 @@ export class TcpSocket {
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "shutdown");
       this.#state |= State.shutDown;
-      return this.#submit(Opcode.shutdown, new PendingShutdown(), 0, signal);
+      return this.#submit(Opcode.shutdown, new PendingShutdown(this), 0, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -342,9 +342,20 @@ export class TcpSocket {
     }
   }
 
-  /** @internal */
+  /** @internal The shutdown was cancelled before its FIN went out: sending goes on. */
+  shutdownCanceled(): void {
+    this.#state &= ~State.shutDown;
+  }
+
+  /** @internal Bytes of write() wait in the engine. */
   blocked(bytes: number): void {
     this.#queued += bytes;
+  }
+
+  /** @internal A large write has left bytes waiting: its own answer depends on them. */
+  heldBack(bytes: number): void {
+    this.#queued += bytes;
+    if (this.#queued >= this.#style.highWaterMark) this.#state |= State.drainOwed;
   }
 
   /** @internal */

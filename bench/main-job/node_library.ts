@@ -22,12 +22,12 @@ export const nodeNet: Library = {
   async connect(port, receiver) {
     const socket = net.connect({ host, port, noDelay: true });
     await once(socket, "connect");
-    let reason = new Error("the connection was closed");
+    let reason: Error | undefined;
     socket.on("data", (chunk) => receiver.data(chunk));
     socket.on("error", (error) => {
       reason = error;
     });
-    socket.on("close", () => receiver.lost(reason));
+    socket.on("close", () => receiver.lost(reason ?? new Error("the connection was closed")));
     return {
       write: (message) => void socket.write(message),
       close: () => void socket.destroy(),

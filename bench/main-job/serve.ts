@@ -58,5 +58,5 @@ export async function serve(host: string, port: number): Promise<void> {
   enough.abort();
   const cut = connections.count;
   await CompletionPort.default.close();
-  console.log(cut === 0 ? "Ended; every connection had finished." : `Ended; ${cut} connections were closed.`);
+  console.log(cut === 0 ? "Ended; every connection had finished." : `Ended; connections cut short: ${cut}.`);
 }

@@ -32,19 +32,7 @@ function levelLines(): Line[] {
     const figure = (findings: Findings) => at(findings, level)?.idleCpu;
     return { what: `server idle CPU, ${level} connections, %`, digits: 1, noRatio: true, figure };
   });
-  return [
-    ...memory,
-    { what: "server memory per connection, bytes", digits: 0, figure: perConnection },
-    ...idle,
-  ];
-}
-
-/** Growth from the smallest level to the largest. */
-function perConnection({ levels: found }: Findings): number | undefined {
-  const first = found[0];
-  const last = found.at(-1);
-  if (!first || !last || first === last) return undefined;
-  return (last.resident - first.resident) / (last.connections - first.connections);
+  return [...memory, ...idle];
 }
 
 const lines: readonly Line[] = [

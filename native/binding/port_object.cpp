@@ -121,11 +121,12 @@ Napi::Value PortObject::submit(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (index, generation, token, flags, view or list of views): false when a view was detached, and nothing was
-// sent.
+// (index, generation, token, flags, view or list of views): the bytes that the OS did not take.
 Napi::Value PortObject::send(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
-  if (!core_) return Napi::Boolean::New(env, false);
+  if (!core_) return Napi::Number::New(env, 0);
+  // What was submitted before goes before.
+  core_->engine().take_submissions();
   std::vector<Bytes> parts;
   if (info[4].IsArray()) {
     const auto list = info[4].As<Napi::Array>();
@@ -135,11 +136,9 @@ Napi::Value PortObject::send(const Napi::CallbackInfo& info) {
   } else {
     parts.push_back(bytes_of(env, info[4]));
   }
-  // What was submitted before goes before.
-  core_->engine().take_submissions();
-  core_->engine().send(handle_id(info), number(info, 2), parts, integer(info, 3));
+  const auto left = core_->engine().send(handle_id(info), number(info, 2), parts, integer(info, 3));
   core_->update();
-  return Napi::Boolean::New(env, true);
+  return Napi::Number::New(env, static_cast<double>(left));
 }
 
 Napi::Value PortObject::turn(const Napi::CallbackInfo& info) {

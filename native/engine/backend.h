@@ -100,7 +100,9 @@ class Backend {
 
   // The data plane. `bytes` are good during the call only: what the OS does not take at once is copied.
   virtual void submit(const Submission& submission) = 0;
-  virtual void send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) = 0;
+  // Returns the bytes that the OS did not take.
+  virtual std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
+                           std::int32_t flags) = 0;
   virtual void cancel(Operation& operation) = 0;
   virtual void expired(Timer& timer) = 0;  // a timer of the backend's own
 

@@ -78,9 +78,9 @@ void Engine::take(const Submission& submission) {
   backend_->send({submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags);
 }
 
-void Engine::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) {
-  if (stopped_ || !begin_operation(token)) return;
-  backend_->send(id, token, parts, flags);
+std::size_t Engine::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) {
+  if (stopped_ || !begin_operation(token)) return 0;
+  return backend_->send(id, token, parts, flags);
 }
 
 void Engine::start_timer(const Submission& submission) {

@@ -44,7 +44,7 @@ class Engine {
   std::vector<Packet> take_packets();
 
   // A send that comes past the ring, straight from a program's memory, because it is large.
-  void send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
+  std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
 
  private:
   bool begin_operation(std::uint32_t token);

@@ -27,6 +27,7 @@ enum class Opcode : std::int32_t {
 enum SubmissionFlag : std::int32_t {
   notify_drained = 1,  // send: say when everything queued before and with it was taken
   flush_first = 2,     // close: let what is queued go out before
+  answered = 4,        // send: the call itself tells what is left over, no `blocked` follows
 };
 
 struct Submission {

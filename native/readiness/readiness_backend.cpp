@@ -283,13 +283,14 @@ void ReadinessBackend::take_submission(Handle& handle, const Submission& submiss
   make_ready(handle);
 }
 
-void ReadinessBackend::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
-                            std::int32_t flags) {
+std::size_t ReadinessBackend::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
+                                   std::int32_t flags) {
   Handle* handle = find(id);
   if (handle) return send_on(*handle, token, parts, flags);
   Completion refused{};
   refused.error = static_cast<std::int32_t>(stale_handle.code);
   finish(nullptr, token, refused);
+  return 0;
 }
 
 // --- the control plane ---

@@ -23,7 +23,8 @@ struct ReadinessHandle : Link<ReadinessHandle> {
   bool writable = false;
   bool hung_up = false;     // end of stream or an error lies behind the data
   bool automatic = false;   // push style: receive, or accept, without being asked
-  bool ended = false;       // the peer's FIN was seen
+  bool ended = false;       // nothing more can be received
+  bool orderly = false;     // ... as the peer's FIN was seen
   bool send_ended = false;  // shutdown() was asked for
   bool closing = false;     // close() waits for what is queued
   bool closed = false;      // the last completion is emitted
@@ -61,7 +62,8 @@ class ReadinessBackend final : public Backend {
   void set_referenced(HandleId id, bool on) override;
 
   void submit(const Submission& submission) override;
-  void send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) override;
+  std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
+                   std::int32_t flags) override;
   void cancel(Operation& operation) override;
   void expired(Timer& timer) override;
 
@@ -117,8 +119,9 @@ class ReadinessBackend final : public Backend {
   void lost_receiving(Handle& handle, Error error);
 
   // readiness_send.cpp
-  void send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
-  void queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken);
+  std::size_t send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
+  std::size_t queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken,
+                         std::int32_t flags);
   void submit_shutdown(Handle& handle, std::uint32_t token);
   void serve_sends(Handle& handle);
   bool send_some(Handle& handle);

@@ -13,8 +13,10 @@ bool ReadinessBackend::wants_to_receive(const Handle& handle) const {
 void ReadinessBackend::submit_receive(Handle& handle, const Submission& submission) {
   if (handle.ended) {
     Completion nothing_more{};
-    nothing_more.error = static_cast<std::int32_t>(handle.failure.code);
-    nothing_more.native = handle.failure.native;
+    if (!handle.orderly) {
+      nothing_more.error = static_cast<std::int32_t>(handle.failure.code);
+      nothing_more.native = handle.failure.native;
+    }
     return finish(&handle, submission.token, nothing_more);
   }
   Operation& operation = make_operation(handle, handle.waiting, submission.token, Opcode::receive);
@@ -55,8 +57,9 @@ void ReadinessBackend::received(Handle& handle, std::uint32_t bytes) {
 void ReadinessBackend::end_of_stream(Handle& handle) {
   // After a reset that a send has seen, the kernel says "end of stream" to the next receive; it is no orderly
   // end.
-  if (handle.failure) return lost_receiving(handle, handle.failure);
-  handle.ended = true;
+  // A send's EPIPE is different: this end was ready to hear the peer's FIN, which has come.
+  if (handle.failure && handle.failure.code != ErrorCode::PIPE) return lost_receiving(handle, handle.failure);
+  handle.ended = handle.orderly = true;
   while (Operation* operation = handle.waiting.first())
     complete(handle, handle.waiting, *operation, {}, 0);
   if (!handle.automatic) return;

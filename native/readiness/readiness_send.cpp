@@ -40,31 +40,36 @@ Completion result_of(Error error, std::size_t size, std::size_t taken) {
 
 }  // namespace
 
-void ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
-                               std::int32_t flags) {
+std::size_t ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
+                                      std::int32_t flags) {
   if (flags & notify_drained) handle.notify = true;
   const std::size_t size = size_of(parts);
   const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
-  if (handle.failure || handle.send_ended) return finish(&handle, token, result_of(ended, size, 0));
+  if (handle.failure || handle.send_ended) {
+    finish(&handle, token, result_of(ended, size, 0));
+    return 0;
+  }
   std::size_t taken = 0;
   if (handle.sends.empty() && handle.writable && size > 0) {
     const auto now = parts.first(std::min(parts.size(), sockets::max_parts));
     const auto moved = sockets::send(handle.descriptor, now);
     if (moved.error && moved.error.code != ErrorCode::AGAIN) {
       finish(&handle, token, result_of(moved.error, size, 0));
-      return lost_sending(handle, moved.error);
+      lost_sending(handle, moved.error);
+      return 0;
     }
     taken = moved.bytes;
     if (taken < size_of(now)) handle.writable = false;
   }
   parts_.counters.bytes_sent += taken;
-  if (taken < size || !handle.sends.empty()) return queue_send(handle, token, parts, taken);
+  if (taken < size || !handle.sends.empty()) return queue_send(handle, token, parts, taken, flags);
   finish(&handle, token, result_of({}, size, taken));
   sends_are_out(handle);
+  return 0;
 }
 
-void ReadinessBackend::queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
-                                  std::size_t taken) {
+std::size_t ReadinessBackend::queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
+                                         std::size_t taken, std::int32_t flags) {
   const std::size_t size = size_of(parts);
   const auto left = static_cast<std::uint32_t>(size - taken);
   parts_.counters.bytes_queued += left;
@@ -78,12 +83,14 @@ void ReadinessBackend::queue_send(Handle& handle, std::uint32_t token, std::span
   }
   append_from(last->bytes, parts, taken);
   make_ready(handle);
-  if (token != 0) return;
+  if (token != 0) return left;
   handle.blocked = true;
+  if (flags & answered) return left;
   Completion completion{};
   completion.kind = CompletionKind::blocked;
   completion.result = static_cast<std::int32_t>(left);
   emit(handle, completion);
+  return left;
 }
 
 void ReadinessBackend::submit_shutdown(Handle& handle, std::uint32_t token) {

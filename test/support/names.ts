@@ -1,6 +1,6 @@
 import dns, { type LookupAddress } from "node:dns";
 import { syncBuiltinESMExports } from "node:module";
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { Scope } from "./scope.js";
 
 interface LookupQuery {
@@ -10,14 +10,15 @@ interface LookupQuery {
 
 /**
  * Makes host names resolve to the given addresses, in that order, for this process and until the scope ends;
- * all other names do not exist. No question leaves the machine.
+ * all other names do not exist (addresses stay what they are). No question leaves the machine.
  */
 export function resolveNames(scope: Scope, names: Readonly<Record<string, readonly string[]>>): void {
   const original = { lookup: dns.lookup, promised: dns.promises.lookup };
 
   const find = (host: string, query: LookupQuery): LookupAddress[] => {
     const wanted = Number(String(query.family ?? 0).replace("IPv", ""));
-    const all = (names[host] ?? []).map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+    const known = isIP(host) === 0 ? names[host] : [host];
+    const all = (known ?? []).map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
     const found = all.filter((entry) => wanted === 0 || entry.family === wanted);
     if (found.length > 0) return found;
     throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), {

@@ -10,6 +10,12 @@ export interface RecordedEvent {
   readonly error?: PortsideError | null;
 }
 
+interface Wait {
+  readonly name: EventName;
+  readonly count: number;
+  resolve(event: RecordedEvent): void;
+}
+
 /**
  * Push-style handlers that write down what they are called with. `without` leaves handlers out (a socket
  * without `end` behaves differently); `extra` are functions called after the recording, to act inside a handler.
@@ -17,7 +23,10 @@ export interface RecordedEvent {
 export class Recorder {
   readonly events: RecordedEvent[] = [];
   readonly handlers: ListenHandlers;
-  readonly #waits: { name: EventName; count: number; resolve: (event: RecordedEvent) => void }[] = [];
+  readonly #counts = new Map<EventName, number>();
+  /** Bytes of all chunks. */
+  #length = 0;
+  #waits: Wait[] = [];
 
   constructor(extra: ListenHandlers = {}, without: readonly EventName[] = []) {
     const handlers: Required<ListenHandlers> = {
@@ -65,8 +74,13 @@ export class Recorder {
     return Buffer.concat(this.#of(source).flatMap((event) => (event.chunk ? [event.chunk] : [])));
   }
 
+  /** How many bytes were received so far, by all sockets. Cheap, unlike bytes(). */
+  get length(): number {
+    return this.#length;
+  }
+
   count(name: EventName): number {
-    return this.events.filter((event) => event.name === name).length;
+    return this.#counts.get(name) ?? 0;
   }
 
   /** The `count`th event of that name, past or to come. */
@@ -80,7 +94,7 @@ export class Recorder {
 
   /** Resolves when at least that many bytes have arrived. */
   async received(length: number): Promise<Buffer> {
-    while (this.bytes().length < length) await this.next("data", this.count("data") + 1);
+    while (this.#length < length) await this.next("data", this.count("data") + 1);
     return this.bytes();
   }
 
@@ -90,9 +104,13 @@ export class Recorder {
 
   #record(event: RecordedEvent): void {
     this.events.push(event);
-    const count = this.count(event.name);
-    for (const wait of this.#waits) {
-      if (wait.name === event.name && wait.count === count) wait.resolve(event);
-    }
+    this.#length += event.chunk?.length ?? 0;
+    const count = (this.#counts.get(event.name) ?? 0) + 1;
+    this.#counts.set(event.name, count);
+    const wanted = (wait: Wait) => wait.name === event.name && wait.count === count;
+    const waits = this.#waits.filter(wanted);
+    if (waits.length === 0) return;
+    this.#waits = this.#waits.filter((wait) => !wanted(wait));
+    for (const wait of waits) wait.resolve(event);
   }
 }
