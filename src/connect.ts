@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { ConnectRace } from "./connect_race.js";
 import { valueError } from "./errors.js";
 import { addressesOf } from "./lookup.js";
@@ -57,6 +58,9 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const family = options.family ?? 0;
   if (family !== 0 && family !== 4 && family !== 6) throw valueError("options.family", "must be 0, 4 or 6", family);
   const localAddress = hostOf("options.localAddress", options.localAddress, undefined);
+  if (localAddress !== undefined && isIP(localAddress) === 0) {
+    throw valueError("options.localAddress", "must be an IP address of this machine", localAddress);
+  }
   const localPort = portOf("options.localPort", options.localPort, 0, 0);
   const settings = settingsOf(options);
   const style = styleOf(options, handlers);

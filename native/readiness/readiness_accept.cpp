@@ -39,11 +39,7 @@ bool ReadinessBackend::accept_one(Handle& handle) {
   Error error = sockets::adopt(accepted.descriptor, handle.listener->settings);
   if (!error) error = associate(accepted);
   if (error) {
-    // JavaScript never heard of this one.
-    drop(accepted);
-    parts_.counters.handles--;
-    parts_.counters.referenced--;
-    handles_.remove(accepted);
+    forget(accepted);
     if (!is_shortage(error.code) && error.code != ErrorCode::NOSPC)
       return true;  // the client is gone already
     pause_accepting(handle, error);

@@ -75,11 +75,20 @@ void ReadinessBackend::drop(Handle& handle) {
   sockets::close(std::exchange(handle.descriptor, -1));
 }
 
+// For a handle of which JavaScript never heard.
+void ReadinessBackend::forget(Handle& handle) {
+  drop(handle);
+  parts_.counters.handles--;
+  if (handle.referenced) parts_.counters.referenced--;
+  handles_.remove(handle);
+}
+
 void ReadinessBackend::close(Handle& handle) {
   cancel_all(handle, handle.waiting);
   cancel_all(handle, handle.sends);
   drop(handle);
   handle.closed = true;
+  parts_.counters.handles--;
   Completion completion{};
   completion.kind = CompletionKind::closed;
   emit(handle, completion);
@@ -98,7 +107,6 @@ void ReadinessBackend::delivered() {
     Handle& handle = handles_.at(index);
     PORTSIDE_CHECK(handle.closed && handle.in_line == 0);
     if (handle.referenced) parts_.counters.referenced--;
-    parts_.counters.handles--;
     handles_.remove(handle);
   }
   released_.clear();
@@ -304,9 +312,7 @@ Opened ReadinessBackend::listen(const ListenParameters& parameters) {
   handle.listener->settings = parameters.settings;
   const HandleId id{handle.index, handle.generation};
   if (const Error error = associate(handle)) {
-    drop(handle);
-    handle.closed = true;
-    released_.push_back(handle.index);
+    forget(handle);
     return {{}, error, "listen"};
   }
   return {id, {}, ""};
@@ -318,9 +324,7 @@ Opened ReadinessBackend::connect(const ConnectParameters& parameters) {
   Handle& handle = add_handle(made.descriptor, HandleKind::connecting);
   const HandleId id{handle.index, handle.generation};
   if (const Error error = associate(handle)) {
-    drop(handle);
-    handle.closed = true;
-    released_.push_back(handle.index);
+    forget(handle);
     return {{}, error, "connect"};
   }
   parts_.counters.submitted++;

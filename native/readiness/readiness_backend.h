@@ -84,6 +84,7 @@ class ReadinessBackend final : public Backend {
   Handle& add_handle(int descriptor, HandleKind kind);
   Error associate(Handle& handle);
   void drop(Handle& handle);
+  void forget(Handle& handle);
   void note(const ReadyEvent& event);
   bool has_work(const Handle& handle) const;
   void make_ready(Handle& handle);

@@ -164,11 +164,16 @@ describe("a posted value", () => {
     expect(clone.list).toEqual([1, 2]);
   });
 
-  it("of shared memory shares it", async () => {
+  it("of shared memory shares it, or is refused as not clonable, but is never a silent copy", async () => {
     await using port = new CompletionPort();
     const next = collect(port);
     const shared = new Int32Array(new SharedArrayBuffer(8));
-    port.post(shared);
+    try {
+      port.post(shared);
+    } catch (error) {
+      expect(error).toMatchObject({ name: "DataCloneError" });
+      return;
+    }
     const other = (await next()) as Int32Array;
     other[1] = 42;
     expect(shared[1]).toBe(42);
