@@ -1,10 +1,10 @@
 import { types } from "node:util";
-import { deserialize, serialize } from "node:v8";
 import { system } from "../platforms/rooms.js";
 import { type Bytes, encoded, mostBytes, type SendData } from "./bytes.js";
 import { closedError, PortsideError, reportUncaught, systemError, typeError, valueError } from "./errors.js";
 import type { TcpListener } from "./listener.js";
 import { CompletionKind, Opcode, SubmissionFlag, Word } from "./names.js";
+import { clone, restore } from "./clone.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
 import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
@@ -343,7 +343,7 @@ export class CompletionPort {
     if (this.#packetsWait || this.closed) return;
     for (const packet of this.native.takePackets()) {
       this.#posted++;
-      const value: unknown = deserialize(packet);
+      const value = restore(packet);
       for (const listener of this.#listeners) {
         try {
           listener(value);
@@ -372,7 +372,8 @@ export class CompletionPort {
     openPorts.delete(this);
     this.#lastStats = this.native.stats();
     this.native.close();
-    this.#closing?.resolve();
+    // After the promises of all that has ended, however many hops they take.
+    setImmediate(() => this.#closing?.resolve());
   }
 }
 
@@ -382,15 +383,6 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
     resolve = done;
   });
   return { promise, resolve };
-}
-
-function clone(value: unknown): Uint8Array {
-  try {
-    return serialize(value);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new DOMException(message, "DataCloneError");
-  }
 }
 
 function checkPosted(event: unknown, listener: unknown): void {

@@ -89,6 +89,7 @@ bool PortCore::deliver() {
 void PortCore::close() {
   if (closing_) return;
   closing_ = true;
+  engine_->close_mailbox();
   // Inside a turn the engine is still needed: the waker calls closed() from the host's loop, never from here.
   waker_->close(closed, this);
 }

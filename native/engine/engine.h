@@ -42,6 +42,7 @@ class Engine {
   const Counters& counters() const { return counters_; }
   std::uint32_t mailbox_id() const { return mailbox_.id(); }
   std::vector<Packet> take_packets();
+  void close_mailbox() { mailbox_.close(); }
 
   // A send that comes past the ring, straight from a program's memory, because it is large.
   std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);

@@ -21,6 +21,8 @@ class Mailbox {
   Mailbox& operator=(const Mailbox&) = delete;
 
   std::uint32_t id() const { return id_; }
+  // Nobody can post to it from now on.
+  void close();
   bool has_packets() const;
   std::vector<Packet> take();
 

@@ -32,6 +32,11 @@ void ReadinessBackend::serve_receive(Handle& handle) {
     handle.readable = false;
     return;
   }
+  if (moved.error.code == ErrorCode::PIPE) {
+    // The peer's FIN has come, and then its reset: what was to be received is complete, sending is over.
+    handle.failure = moved.error;
+    return end_of_stream(handle);
+  }
   if (moved.error) return lost_receiving(handle, moved.error);
   if (moved.bytes == 0) return end_of_stream(handle);
   // Less than asked for: the kernel has no more, and its next edge will tell of what comes.

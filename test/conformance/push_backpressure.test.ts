@@ -250,7 +250,9 @@ describe("highWaterMark", () => {
       await turns(1);
     }
     const piece = Math.ceil(mark / 10);
-    for (let going = true; going; written += piece) {
+    for (let going = true, round = 0; going; round++, written += piece) {
+      // At most 10 of them fit below the mark.
+      expect(round).toBeLessThan(11);
       going = socket.write(pattern(piece));
       expect(going).toBe(socket.writableLength < mark);
     }
@@ -258,6 +260,20 @@ describe("highWaterMark", () => {
     await receive(client, written);
     await recorder.next("drain", drains + 1);
     expect(socket.writableLength).toBe(0);
+  });
+
+  it.each([10, 5000, 9000, 100_000])("ends a loop that writes %i bytes while it may", async (size) => {
+    await using scope = new Scope();
+    const recorder = new Recorder();
+    const { socket, client } = await pushPair(scope, recorder, narrow);
+    const piece = pattern(size);
+    // No turn of the loop passes: only write() itself can say that it is enough.
+    let written = 0;
+    for (let going = true; going && written <= 2 * STALLING_SIZE; written += size) going = socket.write(piece);
+    expect(written).toBeLessThan(STALLING_SIZE);
+    await receive(client, written);
+    await recorder.next("drain");
+    expect(socket.write("again")).toBe(true);
   });
 
   it("set on the listener holds for the sockets that it accepts", async () => {
@@ -286,6 +302,19 @@ describe("writableLength", () => {
     expect(before).toBeGreaterThan(0);
     expect(before).toBeLessThan(data.length);
     await receive(client, data.length);
+    await until(() => socket.writableLength === 0);
+  });
+
+  it("shrinks as the operating system takes more", async () => {
+    await using scope = new Scope();
+    const { socket, client } = await pushPair(scope, new Recorder(), narrow);
+    for (let count = 0; count < 128; count++) socket.write(pattern(65_536, count));
+    await turns();
+    const before = socket.writableLength;
+    await receive(client, 4 * 1024 * 1024);
+    await until(() => socket.writableLength < before);
+    expect(socket.writableLength).toBeGreaterThan(0);
+    await receive(client, 4 * 1024 * 1024);
     await until(() => socket.writableLength === 0);
   });
 

@@ -1,0 +1,38 @@
+import { DefaultSerializer, deserialize } from "node:v8";
+
+// A packet travels as bytes: memory that is shared would silently stop being so.
+class PacketSerializer extends DefaultSerializer {
+  _writeHostObject(view: ArrayBufferView): void {
+    if (view.buffer instanceof SharedArrayBuffer) refuseShared();
+    // Node's own serializer knows how to write views; its types leave the method out.
+    (DefaultSerializer.prototype as unknown as { _writeHostObject(view: ArrayBufferView): void })._writeHostObject.call(
+      this,
+      view,
+    );
+  }
+
+  _getSharedArrayBufferId(): number {
+    return refuseShared();
+  }
+}
+
+function refuseShared(): never {
+  throw new DOMException("A SharedArrayBuffer cannot be posted; send its contents, or hand it over with workerData", "DataCloneError");
+}
+
+/** A structured clone of a value, as bytes. Throws a `DataCloneError` for what cannot be cloned. */
+export function clone(value: unknown): Uint8Array {
+  try {
+    const serializer = new PacketSerializer();
+    serializer.writeHeader();
+    serializer.writeValue(value);
+    return serializer.releaseBuffer();
+  } catch (error) {
+    if (error instanceof DOMException) throw error;
+    throw new DOMException(error instanceof Error ? error.message : String(error), "DataCloneError");
+  }
+}
+
+export function restore(bytes: Uint8Array): unknown {
+  return deserialize(bytes);
+}
