@@ -5,10 +5,9 @@ class PacketSerializer extends DefaultSerializer {
   _writeHostObject(view: ArrayBufferView): void {
     if (view.buffer instanceof SharedArrayBuffer) refuseShared();
     // Node's own serializer knows how to write views; its types leave the method out.
-    (DefaultSerializer.prototype as unknown as { _writeHostObject(view: ArrayBufferView): void })._writeHostObject.call(
-      this,
-      view,
-    );
+    (
+      DefaultSerializer.prototype as unknown as { _writeHostObject(view: ArrayBufferView): void }
+    )._writeHostObject.call(this, view);
   }
 
   _getSharedArrayBufferId(): number {
@@ -17,7 +16,10 @@ class PacketSerializer extends DefaultSerializer {
 }
 
 function refuseShared(): never {
-  throw new DOMException("A SharedArrayBuffer cannot be posted; send its contents, or hand it over with workerData", "DataCloneError");
+  throw new DOMException(
+    "A SharedArrayBuffer cannot be posted; send its contents, or hand it over with workerData",
+    "DataCloneError",
+  );
 }
 
 /** A structured clone of a value, as bytes. Throws a `DataCloneError` for what cannot be cloned. */

@@ -56,7 +56,8 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const host = hostOf("options.host", options.host, "localhost") as string;
   const port = portOf("options.port", options.port, undefined, 1);
   const family = options.family ?? 0;
-  if (family !== 0 && family !== 4 && family !== 6) throw valueError("options.family", "must be 0, 4 or 6", family);
+  if (family !== 0 && family !== 4 && family !== 6)
+    throw valueError("options.family", "must be 0, 4 or 6", family);
   const localAddress = hostOf("options.localAddress", options.localAddress, undefined);
   if (localAddress !== undefined && isIP(localAddress) === 0) {
     throw valueError("options.localAddress", "must be an IP address of this machine", localAddress);
@@ -64,7 +65,8 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const localPort = portOf("options.localPort", options.localPort, 0, 0);
   const settings = settingsOf(options);
   const style = styleOf(options, handlers);
-  const timeout = options.timeout === undefined ? undefined : integerOf("options.timeout", options.timeout, 0, 1);
+  const timeout =
+    options.timeout === undefined ? undefined : integerOf("options.timeout", options.timeout, 0, 1);
   const attemptDelay = integerOf("options.attemptDelay", options.attemptDelay, 250, 10);
   const signal = signalOf(options, "connect");
   const owner = completionPortOf(options, "connect");

@@ -98,7 +98,8 @@ export class ConnectRace implements Abortable {
     if (this.#over) return;
     const address = this.#waiting.shift();
     if (address !== undefined) {
-      if (this.#waiting.length > 0) this.#nextTimer = setTimeout(() => this.#tryNext(), this.#plan.attemptDelay);
+      if (this.#waiting.length > 0)
+        this.#nextTimer = setTimeout(() => this.#tryNext(), this.#plan.attemptDelay);
       return this.#start(address);
     }
     if (this.#running.size > 0) return;
@@ -113,7 +114,8 @@ export class ConnectRace implements Abortable {
     const answer = owner.native.connect({ ...settings, address, port, localAddress, localPort }, token);
     if (isNativeError(answer)) {
       owner.expectNot(token);
-      const local = answer.syscall === "bind" ? { address: localAddress, port: localPort } : { address, port };
+      const local =
+        answer.syscall === "bind" ? { address: localAddress, port: localPort } : { address, port };
       // Later, as every other failure: the next attempt must not start within this one.
       queueMicrotask(() => this.refused(undefined, toError(answer, local)));
       return;
@@ -125,7 +127,9 @@ export class ConnectRace implements Abortable {
   }
 
   #timeOut(): void {
-    this.#fail(systemError("ETIMEDOUT", { syscall: "connect", address: this.#plan.host, port: this.#plan.port }));
+    this.#fail(
+      systemError("ETIMEDOUT", { syscall: "connect", address: this.#plan.host, port: this.#plan.port }),
+    );
   }
 
   #fail(error: unknown): void {

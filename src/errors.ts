@@ -40,7 +40,11 @@ export class PortsideError extends Error {
     if (details.bytesSent !== undefined) this.bytesSent = details.bytesSent;
   }
 }
-Object.defineProperty(PortsideError.prototype, "name", { value: "PortsideError", writable: true, configurable: true });
+Object.defineProperty(PortsideError.prototype, "name", {
+  value: "PortsideError",
+  writable: true,
+  configurable: true,
+});
 
 /** What each code means here, and what to do about it. */
 const sentences: Record<string, string> = {
@@ -87,7 +91,11 @@ export function canceledError(details: PortsideErrorDetails): PortsideError {
 }
 
 /** The operation's signal was aborted. */
-export function abortError(syscall: string, reason: unknown, details: PortsideErrorDetails = {}): PortsideError {
+export function abortError(
+  syscall: string,
+  reason: unknown,
+  details: PortsideErrorDetails = {},
+): PortsideError {
   const error = new PortsideError("ECANCELED", `${syscall}: ECANCELED, its signal was aborted`, {
     ...details,
     syscall,

@@ -5,5 +5,11 @@ export { type ListenOptions, listen } from "./listen.js";
 export { type ListenHandlers, TcpListener } from "./listener.js";
 export { Operation, type OperationHandler } from "./operation.js";
 export { type BackendName, CompletionPort, type CompletionPortOptions, type PortStats } from "./port.js";
-export { type IpAddress, type ReceiveOptions, type SignalOptions, type SocketHandlers, TcpSocket } from "./socket.js";
+export {
+  type IpAddress,
+  type ReceiveOptions,
+  type SignalOptions,
+  type SocketHandlers,
+  TcpSocket,
+} from "./socket.js";
 export type { SocketOptions } from "./socket_options.js";

@@ -1,7 +1,14 @@
 import { abortError } from "./errors.js";
 import { type ListenHandlers, TcpListener } from "./listener.js";
 import { addressesOf } from "./lookup.js";
-import { errorName, isNativeError, type NativeAddress, type NativeError, type NativeHandle, toError } from "./native.js";
+import {
+  errorName,
+  isNativeError,
+  type NativeAddress,
+  type NativeError,
+  type NativeHandle,
+  toError,
+} from "./native.js";
 import { booleanOf, checkHandlers, checkOptions, hostOf, integerOf, portOf } from "./options.js";
 import { signalOf } from "./pending.js";
 import {
@@ -64,7 +71,9 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   const owner = completionPortOf(options, "listen");
   const addresses = host === undefined ? anyAddress : (await addressesOf(host, 0)).slice(0, 1);
   if (signal?.aborted) throw abortError("listen", signal.reason);
-  const handle = openFirst(addresses, parameters.port, (address) => owner.native.listen({ ...parameters, address }));
+  const handle = openFirst(addresses, parameters.port, (address) =>
+    owner.native.listen({ ...parameters, address }),
+  );
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
   const listener = new TcpListener(owner, handle.index, handle.generation, bound, style, signal);
   owner.adopt(listener);

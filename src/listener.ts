@@ -1,12 +1,12 @@
+import { type Abortable, unwatch, watch } from "./abort.js";
 import { closedError, type PortsideError, stateError } from "./errors.js";
 import { Opcode } from "./names.js";
 import type { NativeAddress } from "./native.js";
 import { checkOptions } from "./options.js";
 import { type Outcome, outcomeError, PendingAccept, signalOf } from "./pending.js";
 import type { CompletionPort } from "./port.js";
-import { type IpAddress, type SignalOptions, type SocketHandlers, type TcpSocket } from "./socket.js";
+import type { IpAddress, SignalOptions, SocketHandlers, TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
-import { type Abortable, unwatch, watch } from "./abort.js";
 
 export interface ListenHandlers extends SocketHandlers {
   /**
@@ -112,7 +112,8 @@ export class TcpListener implements Abortable {
   /** @internal Throws unless an accept may be submitted. */
   checkAcceptable(): void {
     if (this.#closed) throw closedError("accept");
-    if (this.style.handlers) throw stateError("accept() is for pull style; this listener's handlers get every connection");
+    if (this.style.handlers)
+      throw stateError("accept() is for pull style; this listener's handlers get every connection");
   }
 
   /** @internal Push style: a connection was accepted. */

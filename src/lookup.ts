@@ -7,21 +7,29 @@ export async function addressesOf(host: string, family: 0 | 4 | 6): Promise<stri
   const numeric = isIP(host);
   if (numeric !== 0) {
     if (family === 0 || family === numeric) return [host];
-    throw new PortsideError("EAFNOSUPPORT", `${host} is no IPv${family} address; leave options.family out, or change it`, {
-      syscall: "lookup",
-      address: host,
-    });
+    throw new PortsideError(
+      "EAFNOSUPPORT",
+      `${host} is no IPv${family} address; leave options.family out, or change it`,
+      {
+        syscall: "lookup",
+        address: host,
+      },
+    );
   }
   try {
     const found = await lookup(host, { all: true, family, verbatim: true });
     return alternating(found);
   } catch (error) {
     const { code = "ENOTFOUND" } = error as NodeJS.ErrnoException;
-    throw new PortsideError(code, `lookup ${host}: ${code}, the name is not known; check its spelling and the resolver`, {
-      syscall: "lookup",
-      address: host,
-      cause: error,
-    });
+    throw new PortsideError(
+      code,
+      `lookup ${host}: ${code}, the name is not known; check its spelling and the resolver`,
+      {
+        syscall: "lookup",
+        address: host,
+        cause: error,
+      },
+    );
   }
 }
 

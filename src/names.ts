@@ -34,26 +34,30 @@ export const enum CompletionKind {
   posted,
 }
 
-/** Words of 32 bits of a submission and of a completion. */
-export const enum Word {
-  count = 8,
-  // submissions
-  opcode = 0,
-  index = 1,
-  generation = 2,
-  token = 3,
-  a = 4,
-  b = 5,
-  flags = 6,
-  // completions
-  kind = 0,
-  completionIndex = 1,
-  completionToken = 2,
-  result = 3,
-  error = 4,
-  native = 5,
-  offset = 6,
-  bytesSent = 7,
+/** 32-bit words of a submission, and of a completion. */
+export const enum Words {
+  each = 8,
+}
+
+export const enum SubmissionWord {
+  opcode,
+  index,
+  generation,
+  token,
+  a,
+  b,
+  flags,
+}
+
+export const enum CompletionWord {
+  kind,
+  index,
+  token,
+  result,
+  error,
+  native,
+  offset,
+  bytesSent,
 }
 
 export const enum ControlWord {

@@ -118,7 +118,9 @@ function load(): Addon {
       tried.push(`${candidate}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new Error(`Portside's native part cannot be loaded; run "npm run build". Tried:\n${tried.join("\n")}`);
+  throw new Error(
+    `Portside's native part cannot be loaded; run "npm run build". Tried:\n${tried.join("\n")}`,
+  );
 }
 
 export const addon: Addon = load();

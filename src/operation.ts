@@ -67,7 +67,15 @@ export class Operation implements Waiting {
     if (!(listener instanceof TcpListener)) throw typeError("listener", "a TcpListener", listener);
     this.#checkOwner(listener.owner);
     listener.checkAcceptable();
-    this.#port.rings.submit(Opcode.accept, listener.index, listener.generation, this.#begin("accept"), 0, 0, 0);
+    this.#port.rings.submit(
+      Opcode.accept,
+      listener.index,
+      listener.generation,
+      this.#begin("accept"),
+      0,
+      0,
+      0,
+    );
     return this;
   }
 
@@ -98,7 +106,8 @@ export class Operation implements Waiting {
   }
 
   #begin(kind: Kind): number {
-    if (this.#token !== 0) throw stateError("the operation is pending; wait for its completion, or use another one");
+    if (this.#token !== 0)
+      throw stateError("the operation is pending; wait for its completion, or use another one");
     if (this.#port.closed) throw closedError(kind);
     this.#kind = kind;
     this.#token = this.#port.expect(this);
@@ -111,6 +120,7 @@ export class Operation implements Waiting {
   }
 
   #checkOwner(owner: CompletionPort): void {
-    if (owner !== this.#port) throw stateError("the handle belongs to another completion port than the operation");
+    if (owner !== this.#port)
+      throw stateError("the handle belongs to another completion port than the operation");
   }
 }

@@ -11,7 +11,8 @@ export function checkOptions(options: unknown, names: ReadonlySet<string>): void
     throw typeError("options", "an object", options);
   }
   for (const name of Object.keys(options)) {
-    if (!names.has(name)) throw valueError(`options.${name}`, `is no option here (there are: ${[...names].join(", ")})`, name);
+    if (!names.has(name))
+      throw valueError(`options.${name}`, `is no option here (there are: ${[...names].join(", ")})`, name);
   }
 }
 
@@ -25,12 +26,23 @@ export function booleanOf(name: string, value: unknown, fallback: boolean): bool
   return value;
 }
 
-export function checkInteger(name: string, value: unknown, least: number, most: number): asserts value is number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
   if (typeof value !== "number") throw typeError(name, "a number", value);
   if (!Number.isInteger(value) || value < least || value > most) throw rangeError(name, least, most, value);
 }
 
-export function integerOf(name: string, value: unknown, fallback: number, least: number, most = mostInt32): number {
+export function integerOf(
+  name: string,
+  value: unknown,
+  fallback: number,
+  least: number,
+  most = mostInt32,
+): number {
   if (value === undefined) return fallback;
   checkInteger(name, value, least, most);
   return value;
@@ -49,7 +61,8 @@ const longestHost = 253;
 export function hostOf(name: string, value: unknown, fallback: string | undefined): string | undefined {
   if (value === undefined) return fallback;
   if (typeof value !== "string") throw typeError(name, "a host name or an IP address", value);
-  if (value === "" || value.includes("\0")) throw valueError(name, "must be a host name or an IP address", value);
+  if (value === "" || value.includes("\0"))
+    throw valueError(name, "must be a host name or an IP address", value);
   if (value.length > longestHost) {
     throw valueError(name, `must be a host name of at most ${longestHost} characters`, value);
   }
@@ -60,7 +73,8 @@ export function hostOf(name: string, value: unknown, fallback: string | undefine
 export function keepAliveOf(value: unknown): number {
   if (value === undefined || value === false) return 0;
   if (value === true) return -1;
-  if (typeof value !== "number") throw typeError("options.keepAlive", "true, false or a number of milliseconds", value);
+  if (typeof value !== "number")
+    throw typeError("options.keepAlive", "true, false or a number of milliseconds", value);
   return checkKeepAliveDelay("options.keepAlive", value);
 }
 

@@ -173,4 +173,3 @@ export function signalOf(
   if (signal?.aborted) throw abortError(syscall, signal.reason);
   return signal;
 }
-

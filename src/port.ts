@@ -1,10 +1,10 @@
 import { types } from "node:util";
 import { system } from "../platforms/rooms.js";
 import { type Bytes, encoded, mostBytes, type SendData } from "./bytes.js";
+import { clone, restore } from "./clone.js";
 import { closedError, PortsideError, reportUncaught, systemError, typeError, valueError } from "./errors.js";
 import type { TcpListener } from "./listener.js";
-import { CompletionKind, Opcode, SubmissionFlag, Word } from "./names.js";
-import { clone, restore } from "./clone.js";
+import { CompletionKind, CompletionWord, Opcode, SubmissionFlag, Words } from "./names.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
 import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
@@ -60,7 +60,9 @@ export class CompletionPort {
   static post(id: number, value: unknown): void {
     checkInteger("id", id, 0, 0xffffffff);
     if (!addon.post(id, clone(value))) {
-      throw new PortsideError("ENOENT", `post: ENOENT, no open completion port has the number ${id}`, { syscall: "post" });
+      throw new PortsideError("ENOENT", `post: ENOENT, no open completion port has the number ${id}`, {
+        syscall: "post",
+      });
     }
   }
 
@@ -258,8 +260,8 @@ export class CompletionPort {
 
   #deliver(): void {
     const words = this.rings.completions;
-    const end = this.rings.completionCount * Word.count;
-    for (let at = 0; at < end; at += Word.count) {
+    const end = this.rings.completionCount * Words.each;
+    for (let at = 0; at < end; at += Words.each) {
       try {
         this.#dispatch(words, at);
       } catch (error) {
@@ -270,15 +272,15 @@ export class CompletionPort {
   }
 
   #dispatch(words: Int32Array, at: number): void {
-    const index = words[at + Word.completionIndex] as number;
-    const result = words[at + Word.result] as number;
-    switch (words[at + Word.kind] as CompletionKind) {
+    const index = words[at + CompletionWord.index] as number;
+    const result = words[at + CompletionWord.result] as number;
+    switch (words[at + CompletionWord.kind] as CompletionKind) {
       case CompletionKind.data:
-        return this.#socket(index).received(words[at + Word.offset] as number, result);
+        return this.#socket(index).received(words[at + CompletionWord.offset] as number, result);
       case CompletionKind.operation:
-        return this.#settle(words[at + Word.completionToken] as number, this.#read(words, at));
+        return this.#settle(words[at + CompletionWord.token] as number, this.#read(words, at));
       case CompletionKind.accepted:
-        return this.#accepted(index, words[at + Word.completionToken] as number, this.#read(words, at));
+        return this.#accepted(index, words[at + CompletionWord.token] as number, this.#read(words, at));
       case CompletionKind.end:
         return this.#socket(index).ended();
       case CompletionKind.failed:
@@ -298,11 +300,11 @@ export class CompletionPort {
 
   #read(words: Int32Array, at: number): Outcome {
     const outcome = this.#outcome;
-    outcome.result = words[at + Word.result] as number;
-    outcome.error = words[at + Word.error] as number;
-    outcome.native = words[at + Word.native] as number;
-    outcome.offset = (words[at + Word.offset] as number) >>> 0;
-    outcome.bytesSent = (words[at + Word.bytesSent] as number) >>> 0;
+    outcome.result = words[at + CompletionWord.result] as number;
+    outcome.error = words[at + CompletionWord.error] as number;
+    outcome.native = words[at + CompletionWord.native] as number;
+    outcome.offset = (words[at + CompletionWord.offset] as number) >>> 0;
+    outcome.bytesSent = (words[at + CompletionWord.bytesSent] as number) >>> 0;
     return outcome;
   }
 

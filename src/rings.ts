@@ -1,5 +1,5 @@
+import { ControlWord, type Opcode, SubmissionWord, Words } from "./names.js";
 import { addon, type NativePort } from "./native.js";
-import { ControlWord, type Opcode, Word } from "./names.js";
 
 const { layout } = addon;
 
@@ -30,13 +30,13 @@ export class Rings {
   readonly completions = new Int32Array(
     this.memory,
     layout.completionsAt,
-    layout.completionCapacity * Word.count,
+    layout.completionCapacity * Words.each,
   );
   readonly #control = new Int32Array(this.memory, 0, 16);
   readonly #submissions = new Int32Array(
     this.memory,
     layout.submissionsAt,
-    layout.submissionCapacity * Word.count,
+    layout.submissionCapacity * Words.each,
   );
   readonly #sendSpace = Buffer.from(this.memory, layout.sendSpaceAt, layout.sendSpaceSize);
   #sendSpaceUsed = 0;
@@ -72,14 +72,14 @@ export class Rings {
     this.#makeRoom();
     const count = control[ControlWord.submissions] as number;
     const words = this.#submissions;
-    const at = count * Word.count;
+    const at = count * Words.each;
     words[at] = opcode;
-    words[at + Word.index] = index;
-    words[at + Word.generation] = generation;
-    words[at + Word.token] = token;
-    words[at + Word.a] = a;
-    words[at + Word.b] = b;
-    words[at + Word.flags] = flags;
+    words[at + SubmissionWord.index] = index;
+    words[at + SubmissionWord.generation] = generation;
+    words[at + SubmissionWord.token] = token;
+    words[at + SubmissionWord.a] = a;
+    words[at + SubmissionWord.b] = b;
+    words[at + SubmissionWord.flags] = flags;
     control[ControlWord.submissions] = count + 1;
     // Within a turn the engine takes what was written when JavaScript returns.
     if (control[ControlWord.turning] === 0 && !this.#flushScheduled) {

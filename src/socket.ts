@@ -321,7 +321,10 @@ export class TcpSocket {
     }
     const { handlers, borrow } = this.#style;
     if (handlers?.data === undefined) return;
-    handlers.data(this, borrow ? this.owner.receivedView(offset, length) : this.owner.receivedCopy(offset, length));
+    handlers.data(
+      this,
+      borrow ? this.owner.receivedView(offset, length) : this.owner.receivedCopy(offset, length),
+    );
   }
 
   /** @internal */
@@ -454,7 +457,8 @@ export class TcpSocket {
 
   #checkPull(syscall: string): void {
     this.#checkOpen(syscall);
-    if (this.isPush) throw stateError(`${syscall}() is for pull style; this socket's handlers receive by themselves`);
+    if (this.isPush)
+      throw stateError(`${syscall}() is for pull style; this socket's handlers receive by themselves`);
   }
 
   #checkPush(name: string): void {

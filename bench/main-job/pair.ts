@@ -6,6 +6,9 @@ import type { ClientCommands, ServerCommands } from "./child.js";
 import { ControlServer, type Remote } from "./control.js";
 import type { LibraryName } from "./libraries.js";
 
+/** Milliseconds that a process gets to end once it has been told to. */
+const patience = 10_000;
+
 const child = fileURLToPath(new URL("child.js", import.meta.url));
 
 /** A fresh server process and a fresh client process that knows its port. */
@@ -34,14 +37,13 @@ export class Pairs {
     const [clientProcess, clientReport] = this.#start<ClientCommands>("client", library);
     const [server, client] = await Promise.all([serverReport, clientReport]);
     const pair = { server, client };
-    const ended = Promise.all([serverProcess, clientProcess].map(exitOf));
     try {
       await client.call("connectTo", await server.call("listen"));
       return await work(pair);
     } finally {
       client.close();
       server.close();
-      await ended;
+      await Promise.all([serverProcess, clientProcess].map(exitOf));
     }
   }
 
@@ -60,6 +62,11 @@ export class Pairs {
   }
 }
 
+/** Resolves when the process has ended; one that does not is killed, and that is an error. */
 async function exitOf(running: ChildProcess): Promise<void> {
-  if (running.exitCode === null && running.signalCode === null) await once(running, "exit");
+  if (running.exitCode !== null || running.signalCode !== null) return;
+  const kill = setTimeout(() => running.kill("SIGKILL"), patience);
+  const [, signal] = await once(running, "exit");
+  clearTimeout(kill);
+  if (signal === "SIGKILL") throw new Error(`A process of the main job (${running.pid}) would not end.`);
 }

@@ -23,7 +23,10 @@ function limitCalls(): LimitCalls {
   const libc = koffi.load("libc.so.6");
   const limits = koffi.struct({ soft: "uint64_t", hard: "uint64_t" });
   calls = {
-    get: libc.func("getrlimit", "int", ["int", koffi.out(koffi.pointer(limits))]) as unknown as LimitCalls["get"],
+    get: libc.func("getrlimit", "int", [
+      "int",
+      koffi.out(koffi.pointer(limits)),
+    ]) as unknown as LimitCalls["get"],
     set: libc.func("setrlimit", "int", ["int", koffi.pointer(limits)]) as unknown as LimitCalls["set"],
   };
   return calls;
@@ -63,7 +66,8 @@ export const system: System = {
 
   lowerDescriptorLimit(limit) {
     const { hard } = readLimits();
-    if (limitCalls().set(descriptors, { soft: limit, hard }) !== 0) throw new Error("setrlimit(RLIMIT_NOFILE) fails");
+    if (limitCalls().set(descriptors, { soft: limit, hard }) !== 0)
+      throw new Error("setrlimit(RLIMIT_NOFILE) fails");
     raised = limit;
   },
 

@@ -347,16 +347,17 @@ describe("a reset by the peer", () => {
     await using scope = new Scope();
     const { socket, peer } = await accepted(scope);
     const begun = deferred();
-    const iterating = (async () => {
+    const iterating = async () => {
       for await (const chunk of socket) {
         expect(text(chunk)).toBe("first");
         begun.resolve();
       }
-    })();
+    };
+    const failing = failure(iterating(), "ECONNRESET");
     await peer.write("first");
     await begun.promise;
     await peer.reset();
-    await failure(iterating, "ECONNRESET");
+    await failing;
   });
 });
 

@@ -269,7 +269,8 @@ describe("highWaterMark", () => {
     const piece = pattern(size);
     // No turn of the loop passes: only write() itself can say that it is enough.
     let written = 0;
-    for (let going = true; going && written <= 2 * STALLING_SIZE; written += size) going = socket.write(piece);
+    for (let going = true; going && written <= 2 * STALLING_SIZE; written += size)
+      going = socket.write(piece);
     expect(written).toBeLessThan(STALLING_SIZE);
     await receive(client, written);
     await recorder.next("drain");

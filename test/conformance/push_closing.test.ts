@@ -1,9 +1,25 @@
-import { CompletionPort, connect, listen, type PortsideError, type SocketHandlers, type TcpListener, type TcpSocket } from "portside";
+import {
+  CompletionPort,
+  connect,
+  listen,
+  type PortsideError,
+  type SocketHandlers,
+  type TcpListener,
+  type TcpSocket,
+} from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
 import { failure, thrown } from "../support/failure.js";
 import { narrow, netClient, netServer, STALLING_SIZE } from "../support/peers.js";
-import { Bystander, echoListener, howItEnds, pushAccepted, pushPair, roundTrip, sides } from "../support/push.js";
+import {
+  Bystander,
+  echoListener,
+  howItEnds,
+  pushAccepted,
+  pushPair,
+  roundTrip,
+  sides,
+} from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
 import { deferred, turns, until } from "../support/wait.js";
@@ -206,9 +222,7 @@ describe("closing other sockets inside a handler", () => {
       await recorder.next("close", 49);
       await turns();
       for (const socket of sockets) {
-        expect(recorder.names(socket)).toEqual(
-          socket === trigger ? ["open", "data"] : ["open", "close"],
-        );
+        expect(recorder.names(socket)).toEqual(socket === trigger ? ["open", "data"] : ["open", "close"]);
       }
     },
   );

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { run } from "../support/programs.js";
+
+// In programs of their own, as vitest takes every uncaught exception for a failure.
+
+interface Outcome {
+  uncaught: string[];
+  calls: Record<"open" | "data" | "drain" | "end" | "error" | "close", number>;
+}
+
+async function outcomeOf(args: string[]): Promise<Outcome> {
+  const result = await run("push_throwing.mjs", { args });
+  expect(result.stderr).toBe("");
+  expect(result.code).toBe(0);
+  return JSON.parse(result.stdout) as Outcome;
+}
+
+const kinds = ["open", "data", "drain", "end", "error", "close"] as const;
+
+describe.each(["accepted", "connected"])("a handler of an %s socket that throws", (side) => {
+  it.each(kinds)("in %s is reported as uncaught, and everything else goes on", async (kind) => {
+    const { uncaught, calls } = await outcomeOf([kind, side]);
+    expect(new Set(uncaught)).toEqual(new Set([`uncaughtException: thrown in ${kind}`]));
+    // Every second socket threw: once, but drain comes as often as something was written.
+    if (kind === "drain") expect(uncaught.length).toBeGreaterThanOrEqual(10);
+    else expect(uncaught).toHaveLength(10);
+    expect(calls).toMatchObject({ open: 20, data: 40, close: 20 });
+    expect(calls.end).toBe(kind === "error" ? 0 : 20);
+    expect(calls.error).toBe(kind === "error" ? 20 : 0);
+  });
+});
+
+describe("a handler that throws", () => {
+  it.each([
+    ["string", "a string"],
+    ["undefined", "undefined"],
+  ])("a %s instead of an Error is reported all the same", async (thrown, shown) => {
+    const { uncaught, calls } = await outcomeOf(["data", "accepted", thrown]);
+    expect(uncaught).toEqual(Array(10).fill(`uncaughtException: ${shown}`));
+    expect(calls).toMatchObject({ open: 20, data: 40, end: 20, close: 20 });
+  });
+
+  it("ends a process that does not listen for uncaught exceptions, as Node does", async () => {
+    const { code, stdout, stderr } = await run("push_throwing_fatal.mjs");
+    expect(code).toBe(1);
+    expect(stdout.trim()).toBe("exit 1");
+    expect(stderr).toContain("Error: thrown in data");
+    expect(stderr).toContain("push_throwing_fatal.mjs");
+  });
+});
+
+describe("a completion handler that throws after it has submitted its operation again", () => {
+  it("is reported as uncaught, and that submission stands", async () => {
+    const result = await run("push_throwing_operation.mjs");
+    expect(result.stderr).toBe("");
+    expect(result.code).toBe(0);
+    const { completions, uncaught } = JSON.parse(result.stdout);
+    expect(completions).toBe(40);
+    expect(uncaught).toEqual(Array(10).fill("thrown in operation"));
+  });
+});
