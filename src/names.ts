@@ -65,4 +65,5 @@ export const enum ControlWord {
   completions = 1,
   epoch = 2,
   turning = 3,
+  blockades = 4,
 }

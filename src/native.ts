@@ -75,6 +75,7 @@ export interface NativePort {
   setNoDelay(index: number, generation: number, on: boolean): NativeError | undefined;
   setKeepAlive(index: number, generation: number, delay: number): NativeError | undefined;
   setHandleReferenced(index: number, generation: number, on: boolean): void;
+  queued(index: number, generation: number): number;
   setReferenced(on: boolean): void;
   takePackets(): Uint8Array[];
   stats(): NativeStats | undefined;

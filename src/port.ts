@@ -80,6 +80,7 @@ export class CompletionPort {
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   #packetsWait = false;
+  #blockadesSeen = 0;
   #posted = 0;
   #openHandles = 0;
   #pendingOperations = 0;
@@ -204,12 +205,9 @@ export class CompletionPort {
     const { rings } = this;
     if (types.isUint8Array(data)) {
       const length = data.byteLength;
-      let at = rings.receivedOffset(data);
-      if (at < 0) {
-        if (length > smallSend) return this.#transmitLarge(socket, token, data);
-        at = rings.reserve(length);
-        rings.place(data, at);
-      }
+      if (length > smallSend) return this.#transmitLarge(socket, token, data);
+      const at = rings.reserve(length);
+      rings.place(data, at);
       return this.#submitSend(socket, token, at, length);
     }
     if (mostBytes(data) > smallSend) {
@@ -221,6 +219,11 @@ export class CompletionPort {
     if (typeof data === "string") end += rings.place(data, end);
     else for (const part of data as readonly Bytes[]) end += rings.place(part, end);
     this.#submitSend(socket, token, start, end - start);
+  }
+
+  /** @internal Whether sockets have still to hear that bytes of theirs wait in the engine. */
+  get blockadeNewsIsDue(): boolean {
+    return this.rings.blockades !== this.#blockadesSeen;
   }
 
   /** @internal Received bytes as a view, good only while their completion is delivered. */
@@ -286,6 +289,7 @@ export class CompletionPort {
       case CompletionKind.failed:
         return this.#socket(index).failed(this.#read(words, at));
       case CompletionKind.blocked:
+        this.#blockadesSeen++;
         return this.#socket(index).blocked(result);
       case CompletionKind.drained:
         return this.#socket(index).drained();

@@ -77,8 +77,8 @@ export class TcpSocket {
   readonly #style: Style;
   #state = 0;
   #queued = 0; // bytes of write() that the OS has not taken, as the engine told
-  #fresh = 0; // bytes of write() that the engine has not seen
-  #epoch = 0; // when #fresh was counted
+  #fresh = 0; // bytes of write() of which the engine has told nothing yet
+  #epoch = 0; // when #fresh was last counted
   #held: Held | undefined;
 
   /** @internal */
@@ -252,7 +252,9 @@ export class TcpSocket {
 
   /** Bytes of `write()` that the OS has not taken. */
   get writableLength(): number {
-    return this.#queued + (this.#epoch === this.owner.rings.epoch ? this.#fresh : 0);
+    if (this.closed) return 0;
+    const fresh = this.#epoch === this.owner.rings.epoch ? this.#fresh : 0;
+    return fresh + this.owner.native.queued(this.index, this.generation);
   }
 
   /** True from the call of `close()`, or the end of the connection, on. */
@@ -284,10 +286,9 @@ export class TcpSocket {
   /** @internal Counts bytes of a write that is about to be submitted; returns its flags. */
   account(bytes: number): SubmissionFlag {
     const epoch = this.owner.rings.epoch;
-    if (this.#epoch !== epoch) {
-      this.#epoch = epoch;
-      this.#fresh = 0;
-    }
+    // What the engine has taken counts no more, unless it has yet to tell that it could not hand it on.
+    if (this.#epoch !== epoch && !this.owner.blockadeNewsIsDue) this.#fresh = 0;
+    this.#epoch = epoch;
     this.#fresh += bytes;
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
     this.#state |= State.drainOwed;

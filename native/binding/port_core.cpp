@@ -36,6 +36,7 @@ bool PortCore::start(const EngineOptions& options, WakerKind kind, Memory memory
   // A worker that is terminated with an open handle in its loop aborts the process.
   NAPI_FATAL_IF_FAILED(napi_add_async_cleanup_hook(env_, environment_ends, this, &cleanup_), "portside",
                        "open");
+  update();  // from now on the waker waits
   return true;
 }
 

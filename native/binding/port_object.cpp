@@ -82,6 +82,7 @@ Napi::Function PortObject::define(Napi::Env env) {
                          InstanceMethod<&PortObject::set_no_delay>("setNoDelay"),
                          InstanceMethod<&PortObject::set_keep_alive>("setKeepAlive"),
                          InstanceMethod<&PortObject::set_handle_referenced>("setHandleReferenced"),
+                         InstanceMethod<&PortObject::queued>("queued"),
                          InstanceMethod<&PortObject::set_referenced>("setReferenced"),
                          InstanceMethod<&PortObject::take_packets>("takePackets"),
                          InstanceMethod<&PortObject::stats>("stats"),
@@ -204,6 +205,11 @@ Napi::Value PortObject::set_handle_referenced(const Napi::CallbackInfo& info) {
     core_->update();
   }
   return info.Env().Undefined();
+}
+
+Napi::Value PortObject::queued(const Napi::CallbackInfo& info) {
+  const auto bytes = core_ ? core_->engine().backend().queued(handle_id(info)) : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 
 Napi::Value PortObject::set_referenced(const Napi::CallbackInfo& info) {

@@ -23,6 +23,7 @@ class PortObject final : public Napi::ObjectWrap<PortObject> {
   Napi::Value set_no_delay(const Napi::CallbackInfo& info);
   Napi::Value set_keep_alive(const Napi::CallbackInfo& info);
   Napi::Value set_handle_referenced(const Napi::CallbackInfo& info);
+  Napi::Value queued(const Napi::CallbackInfo& info);
   Napi::Value set_referenced(const Napi::CallbackInfo& info);
   Napi::Value take_packets(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);

@@ -97,6 +97,8 @@ class Backend {
   virtual Error set_keep_alive(HandleId id, std::int32_t delay) = 0;
   virtual Error address(HandleId id, bool remote, IpAddress& into) = 0;
   virtual void set_referenced(HandleId id, bool on) = 0;
+  // Bytes of sends nobody waits for that the OS has not taken.
+  virtual std::size_t queued(HandleId id) = 0;
 
   // The data plane. `bytes` are good during the call only: what the OS does not take at once is copied.
   virtual void submit(const Submission& submission) = 0;

@@ -20,6 +20,7 @@ class CompletionQueue {
 
   // True when it went into the ring; false when it stands in line, and `passed` will be told later.
   bool push(const Completion& completion) {
+    if (completion.kind == CompletionKind::blocked) rings_.control().blockades++;
     if (line_.empty() && has_room()) {
       place(completion);
       return true;

@@ -27,7 +27,9 @@ Mailbox::Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {
   registry().open.emplace(id_, this);
 }
 
-Mailbox::~Mailbox() { close(); }
+Mailbox::~Mailbox() {
+  close();
+}
 
 void Mailbox::close() {
   const std::scoped_lock guard(registry().lock);

@@ -78,8 +78,9 @@ struct Control {
   std::int32_t submissions;  // written by JavaScript, set to 0 when taken
   std::int32_t completions;  // written by the engine
   std::int32_t epoch;  // how often submissions were taken: write() tells this tick's bytes from earlier ones
-  std::int32_t turning;  // within a turn: what JavaScript submits is taken without being asked for
-  std::int32_t reserved[12];
+  std::int32_t turning;    // within a turn: what JavaScript submits is taken without being asked for
+  std::int32_t blockades;  // `blocked` completions so far: JavaScript knows when one is still on its way
+  std::int32_t reserved[11];
 };
 static_assert(sizeof(Control) == 64);
 
@@ -103,15 +104,10 @@ class Rings {
   }
   std::uint8_t* received() { return received_; }
 
-  // The bytes of a send: in the space for sends, or (offset beyond it) in place, where they were received.
+  // The bytes of a small send; none for a place that does not exist.
   std::span<const std::uint8_t> sent_bytes(std::uint32_t offset, std::uint32_t length) {
-    if (offset < send_space_size) {
-      if (length > send_space_size - offset) return {};
-      return {rings_ + send_space_at + offset, length};
-    }
-    offset -= send_space_size;
-    if (offset > receive_space_size || length > receive_space_size - offset) return {};
-    return {received_ + offset, length};
+    if (offset > send_space_size || length > send_space_size - offset) return {};
+    return {rings_ + send_space_at + offset, length};
   }
 
  private:

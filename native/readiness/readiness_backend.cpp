@@ -356,4 +356,14 @@ void ReadinessBackend::set_referenced(HandleId id, bool on) {
   on ? parts_.counters.referenced++ : parts_.counters.referenced--;
 }
 
+std::size_t ReadinessBackend::queued(HandleId id) {
+  Handle* handle = find(id);
+  if (!handle) return 0;
+  std::size_t bytes = 0;
+  for (Operation* send = handle->sends.first(); send; send = send->next) {
+    if (send->token == 0) bytes += send->left();
+  }
+  return bytes;
+}
+
 }  // namespace portside

@@ -60,6 +60,7 @@ class ReadinessBackend final : public Backend {
   Error set_keep_alive(HandleId id, std::int32_t delay) override;
   Error address(HandleId id, bool remote, IpAddress& into) override;
   void set_referenced(HandleId id, bool on) override;
+  std::size_t queued(HandleId id) override;
 
   void submit(const Submission& submission) override;
   std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,

@@ -1,10 +1,10 @@
 import { connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
-import { failure, PEER_GONE } from "../support/failure.js";
-import { accepted, connected, pair } from "../support/peers.js";
+import { failure } from "../support/failure.js";
+import { accepted, connected } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
-import { deferred, turns, watch } from "../support/wait.js";
+import { turns, watch } from "../support/wait.js";
 
 const text = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString();
 
@@ -264,103 +264,6 @@ describe("recvInto", () => {
   });
 });
 
-describe("a reset by the peer", () => {
-  it("ends a waiting receive with ECONNRESET", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    const pending = failure(socket.recv(), "ECONNRESET");
-    await turns(3);
-    await peer.reset();
-    const error = await pending;
-    expect(error.syscall).toEqual(expect.any(String));
-    expect(error.errno).toEqual(expect.any(Number));
-    expect(error.message).toContain("ECONNRESET");
-  });
-
-  it("ends every outstanding receive, each exactly once", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    const outcomes = Array.from({ length: 20 }, () =>
-      socket.recv().then(
-        (chunk) => (chunk === null ? "end" : "bytes"),
-        (error) => error.code as string,
-      ),
-    );
-    await turns(3);
-    await peer.reset();
-    const codes = await Promise.all(outcomes);
-    expect(codes[0]).toBe("ECONNRESET");
-    // Kernels report a reset once and the end of the stream afterwards; both are an end.
-    for (const code of codes) expect(code).toMatch(/^(ECONNRESET|end)$/);
-  });
-
-  it("gives no byte that was not sent, when it arrives behind unread bytes", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    const sent = pattern(10_000);
-    await peer.write(sent);
-    await peer.reset();
-    const chunks: Uint8Array[] = [];
-    let ended = "";
-    while (ended === "") {
-      try {
-        const chunk = await socket.recv();
-        if (chunk === null) ended = "end";
-        else chunks.push(chunk);
-      } catch (error) {
-        ended = (error as { code: string }).code;
-      }
-    }
-    // Some kernels throw the unread bytes away.
-    expect(ended).toBe("ECONNRESET");
-    const got = Buffer.concat(chunks);
-    expect(difference(got, sent.subarray(0, got.length))).toBe("");
-  });
-
-  it("after a FIN that was received leaves the stream at its end", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    await peer.write("last words");
-    await peer.end();
-    expect((await receiveToEnd(socket)).toString()).toBe("last words");
-    await peer.reset();
-    await failureOrBytes(socket);
-    expect(await socket.recv()).toBeNull();
-  });
-
-  it("right behind a FIN is the end of the stream or ECONNRESET, never anything else", async () => {
-    for (let round = 0; round < 10; round++) {
-      await using scope = new Scope();
-      const { client, server } = await pair(scope);
-      await client.send("bytes");
-      await client.shutdown();
-      await client.reset();
-      const outcome = await receiveToEnd(server).then(
-        (bytes) => bytes.toString(),
-        (error) => error.code as string,
-      );
-      expect(outcome).toMatch(/^(bytes|ECONNRESET)$/);
-    }
-  });
-
-  it("rejects the iteration over the socket", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    const begun = deferred();
-    const iterating = async () => {
-      for await (const chunk of socket) {
-        expect(text(chunk)).toBe("first");
-        begun.resolve();
-      }
-    };
-    const failing = failure(iterating(), "ECONNRESET");
-    await peer.write("first");
-    await begun.promise;
-    await peer.reset();
-    await failing;
-  });
-});
-
 describe("a receive that is refused", () => {
   const refusals: [string, (socket: TcpSocket) => Promise<unknown>, string][] = [
     ["a size of 0", (socket) => socket.recv({ size: 0 }), "ERR_OUT_OF_RANGE"],
@@ -411,15 +314,3 @@ describe("a receive that is refused", () => {
     await failure(socket.recvInto(new Uint8Array(1)), "EBADF");
   });
 });
-
-/** Sends until the reset has been noticed, which takes a round through the kernel. */
-async function failureOrBytes(socket: TcpSocket): Promise<void> {
-  let code = "";
-  while (code === "") {
-    await turns(1);
-    await socket.send("into the void").catch((error: { code: string }) => {
-      code = error.code;
-    });
-  }
-  expect(code).toMatch(PEER_GONE);
-}

@@ -1,7 +1,7 @@
 import type { SendData, TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
-import { failure, PEER_GONE, thrown } from "../support/failure.js";
+import { failure, thrown } from "../support/failure.js";
 import { accepted, connected, narrow, pair, STALLING_SIZE } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { turns, watch } from "../support/wait.js";
@@ -146,61 +146,6 @@ describe("write in pull style", () => {
     await client.send("");
     expect(client.writableLength).toBe(0);
     expect(client.write("small again")).toBe(true);
-  });
-});
-
-describe("a send to a peer that is gone", () => {
-  it("fails with ECONNRESET or EPIPE and says how many bytes were taken", async () => {
-    await using scope = new Scope();
-    const { socket, peer } = await connected(scope);
-    await peer.reset();
-    let error: Awaited<ReturnType<typeof failure>> | undefined;
-    while (!error) {
-      await turns(1);
-      await socket.send("hello?").catch((reason) => {
-        error = reason;
-      });
-    }
-    expect(error.code).toMatch(PEER_GONE);
-    expect(error.bytesSent).toBe(0);
-    expect(error.syscall).toEqual(expect.any(String));
-  });
-
-  it("that resets it half way fails with the number of bytes that were taken", async () => {
-    await using scope = new Scope();
-    const { client, server } = await pair(scope, narrow);
-    const sending = failure(client.send(pattern(STALLING_SIZE)), PEER_GONE);
-    await receive(server, 100_000);
-    await server.reset();
-    const error = await sending;
-    expect(error.bytesSent).toBeGreaterThanOrEqual(100_000);
-    expect(error.bytesSent).toBeLessThan(STALLING_SIZE);
-  });
-
-  it("fails, one by one and in order, when several are outstanding", async () => {
-    await using scope = new Scope();
-    const { client, server } = await pair(scope, narrow);
-    const order: number[] = [];
-    const outcomes = Array.from({ length: 20 }, async (_, index) => {
-      const error = await failure(client.send(pattern(STALLING_SIZE / 4, index)), PEER_GONE);
-      order.push(index);
-      return error.bytesSent!;
-    });
-    await turns();
-    await server.reset();
-    const taken = await Promise.all(outcomes);
-    expect(order).toEqual(Array.from({ length: 20 }, (_, index) => index));
-    // Only the one at the head can have been taken in part.
-    expect(taken.slice(1)).toEqual(Array(19).fill(0));
-  });
-
-  it("keeps failing afterwards", async () => {
-    await using scope = new Scope();
-    const { client, server } = await pair(scope, narrow);
-    const sending = failure(client.send(pattern(STALLING_SIZE)), PEER_GONE);
-    await server.reset();
-    await sending;
-    for (let round = 0; round < 3; round++) await failure(client.send("more"), PEER_GONE);
   });
 });
 

@@ -1,5 +1,5 @@
-// The timer wheel against a model: random starts, stops and jumps of the clock. Every timer must expire exactly once,
-// not before its time, and no later than the first advance() at or after it.
+// The timer wheel against a model: random starts, stops and jumps of the clock. Every timer must expire
+// exactly once, not before its time, and no later than the first advance() at or after it.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -46,7 +46,8 @@ class Life {
 
  private:
   std::uint64_t some_delay() {
-    static constexpr std::uint64_t ranges[] = {1, 10, 255, 256, 257, 5000, 65535, 65536, 70000, 1U << 24, 1U << 30};
+    static constexpr std::uint64_t ranges[] = {1,     10,    255,   256,      257,     5000,
+                                               65535, 65536, 70000, 1U << 24, 1U << 30};
     return random_() % (ranges[random_() % std::size(ranges)] + 1);
   }
 
@@ -86,7 +87,8 @@ class Life {
       last = timer->expiry;
       active_.erase(timer);
     }
-    for (const auto& [key, timer] : active_) require(timer->expiry > now_, "a timer is late", seed_);
+    for (const auto& [key, timer] : active_)
+      require(timer->expiry > now_, "a timer is late", seed_);
     require(wheel_.size() == active_.size(), "the wheel counts wrongly", seed_);
   }
 
@@ -100,7 +102,8 @@ class Life {
 }  // namespace
 
 int main() {
-  for (unsigned seed = 1; seed <= 200; seed++) Life(seed).run();
+  for (unsigned seed = 1; seed <= 200; seed++)
+    Life(seed).run();
   std::puts("200 lives of the timer wheel agree with the model");
   return 0;
 }

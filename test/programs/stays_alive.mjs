@@ -35,7 +35,7 @@ const kinds = {
   },
   async "a pending send"() {
     const [server, client] = await connection();
-    client.send(new Uint8Array(64 * 1024 * 1024)).catch(() => {});
+    client.send(new Uint8Array(16 * 1024 * 1024)).catch(() => {});
     return [server, client];
   },
   async "a timer"() {
@@ -53,7 +53,7 @@ if (mode === "unref of the port") port.unref();
 
 // Long enough for a process that ends by itself to do so, whatever else the machine does: when it must end,
 // only a failure has to wait for this.
-const patience = mode.startsWith("unref") && mode !== "unref and ref" ? 10_000 : 300;
+const patience = mode.startsWith("unref") && mode !== "unref and ref" ? 10_000 : 200;
 setTimeout(() => {
   process.stdout.write("alive");
   process.exit(0);

@@ -12,7 +12,7 @@ for (const completionPort of [CompletionPort.default, new CompletionPort()]) {
   listener.accept();
   server.recvInto(new Uint8Array(1000)).then(() => server.recv({ signal: new AbortController().signal }));
   client.recv();
-  client.send(new Uint8Array(64 * 1024 * 1024));
+  client.send(new Uint8Array(16 * 1024 * 1024));
   client.shutdown();
   connect({ host, port: workerData.stalled, completionPort });
   completionPort.operation(() => {}).timer(1_000_000);

@@ -37,7 +37,7 @@ async function terminateWaiting(worker) {
 
 const modes = {
   async "terminated at full load"() {
-    for (let round = 0; round < 5; round++) await terminateLoaded();
+    for (let round = 0; round < 4; round++) await terminateLoaded();
   },
   async "terminated at full load at the same time"() {
     await Promise.all([1, 2, 3].map(terminateLoaded));
@@ -50,7 +50,7 @@ const modes = {
     }
   },
   async "terminated while everything waits"() {
-    for (let round = 0; round < 4; round++)
+    for (let round = 0; round < 3; round++)
       await terminateWaiting(start("./worker_waiting.mjs", { stalled }));
   },
   async "that exit at full load"() {

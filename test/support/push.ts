@@ -9,6 +9,7 @@ import {
 } from "portside";
 import { expect } from "vitest";
 import { type NetPeer, netClient, netServer } from "./peers.js";
+import { type ProgramResult, run } from "./programs.js";
 import { Recorder } from "./recorder.js";
 import type { Scope } from "./scope.js";
 import { event } from "./wait.js";
@@ -150,4 +151,67 @@ export async function flood(scope: Scope, port: number, clients: number): Promis
   );
   scope.defer(() => thread.terminate());
   await event(thread, "message");
+}
+
+/**
+ * A program of test/programs/ that connects back to the test, reports there in lines of JSON, and obeys lines of
+ * text. (Pipes do not work everywhere, see programs.ts.) Its first argument is the port to connect to.
+ */
+export class Controlled {
+  readonly #peer: NetPeer;
+  readonly #end: Promise<ProgramResult>;
+  readonly #reports: Report[] = [];
+  #rest = "";
+
+  private constructor(peer: NetPeer, end: Promise<ProgramResult>) {
+    this.#peer = peer;
+    this.#end = end;
+  }
+
+  static async start(scope: Scope, name: string, args: readonly string[] = []): Promise<Controlled> {
+    const server = await netServer(scope);
+    const end = run(name, { args: [String(server.port), ...args] });
+    scope.defer(() => end.catch(() => {}));
+    const peer = await Promise.race([server.accept(), untimely(end)]);
+    return new Controlled(peer, end);
+  }
+
+  /** All that it has reported so far. */
+  get reports(): readonly Report[] {
+    return this.#reports;
+  }
+
+  async tell(command: string): Promise<void> {
+    await this.#peer.write(`${command}\n`);
+  }
+
+  /** The first report, past or to come, that has the key and was not given before. */
+  async report<T>(key: string): Promise<T> {
+    for (;;) {
+      const index = this.#reports.findIndex((report) => key in report && !report.given);
+      if (index >= 0) {
+        this.#reports[index]!.given = true;
+        return this.#reports[index]![key] as T;
+      }
+      const chunk = await Promise.race([this.#peer.next(), untimely(this.#end)]);
+      if (chunk === null) throw new Error(`the program left before it reported ${key}`);
+      const lines = (this.#rest + chunk.toString()).split("\n");
+      this.#rest = lines.pop()!;
+      for (const line of lines) this.#reports.push(JSON.parse(line) as Report);
+    }
+  }
+
+  /** Waits for its end, which must be a clean one. */
+  async ended(): Promise<void> {
+    await this.#peer.end();
+    const { code, signal, stderr } = await this.#end;
+    expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+  }
+}
+
+type Report = Record<string, unknown> & { given?: boolean };
+
+async function untimely(end: Promise<ProgramResult>): Promise<never> {
+  const { code, signal, stdout, stderr } = await end;
+  throw new Error(`the program ended too early (${code ?? signal})\n${stdout}\n${stderr}`);
 }

@@ -1,0 +1,213 @@
+import type { PortStats } from "portside";
+import { describe, expect, it } from "vitest";
+import { type NetPeer, netClient } from "../support/peers.js";
+import { Controlled, howItEnds, roundTrip } from "../support/push.js";
+import { Scope } from "../support/scope.js";
+import { deferred } from "../support/wait.js";
+
+const BURST = 200;
+/** Only POSIX systems have a limit to the descriptors of a process that could be lowered. */
+const noLimit = process.platform === "win32";
+const SHORT = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM)$/;
+
+interface Burst {
+  /** Resolves when all connections were echoed and are over. */
+  readonly done: Promise<void>;
+  /** Lets those that were echoed end, and make room. */
+  release(): void;
+  echoed(): number;
+}
+
+/** Connections that begin at once, send a message each, get it back, and then stay until they are released. */
+function burst(scope: Scope, port: number): Burst {
+  const gate = deferred();
+  let echoed = 0;
+  const one = async (index: number) => {
+    const peer = await netClient(scope, port);
+    await roundTrip(peer, `message of ${index}`);
+    echoed++;
+    await gate.promise;
+    await peer.end();
+    expect(await howItEnds(peer)).toBe("end");
+  };
+  const done = Promise.all(Array.from({ length: BURST }, (_, index) => one(index))).then(() => {});
+  done.catch(() => {});
+  return { done, release: gate.resolve, echoed: () => echoed };
+}
+
+async function established(scope: Scope, port: number): Promise<NetPeer[]> {
+  const peers = await Promise.all(Array.from({ length: 5 }, () => netClient(scope, port)));
+  for (const peer of peers) await roundTrip(peer);
+  return peers;
+}
+
+/** The server's statistics, as soon as they are what is waited for. */
+async function statsWhen(server: Controlled, condition: (stats: PortStats) => boolean): Promise<PortStats> {
+  for (;;) {
+    await server.tell("stats");
+    const stats = await server.report<PortStats>("stats");
+    if (condition(stats)) return stats;
+  }
+}
+
+describe.skipIf(noLimit)("EMFILE in a burst of 200 connections (needs a descriptor limit)", () => {
+  it("is reported to the shortage handler, and its end as well", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release } = burst(scope, await server.report<number>("port"));
+    expect(await server.report("shortage")).toMatch(SHORT);
+    release();
+    await done;
+    // Over when only the listener is left: then nothing can be short any more.
+    await statsWhen(server, (stats) => stats.handles === 1);
+    // Several shortages may follow each other; each has its end, and they do not overlap.
+    const reports = server.reports.filter((report) => "shortage" in report);
+    expect(reports.length % 2).toBe(0);
+    reports.forEach(({ shortage, shape }, index) => {
+      if (index % 2 === 0) expect(shortage).toMatch(SHORT);
+      else expect(shortage).toBeNull();
+      expect(shape).toBe(true);
+    });
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it.each(["push", "pull"])("is outlived in %s style: no connection is lost, none is refused", async (style) => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", [style]);
+    const port = await server.report<number>("port");
+    const before = await established(scope, port);
+    const { done, release, echoed } = burst(scope, port);
+    // In pull style there is no handler that says so.
+    const stats = await statsWhen(server, ({ shortages }) => shortages > 0);
+    expect(stats.handles).toBeLessThan(BURST);
+    // Those that stand are not touched by what the others lack.
+    for (let round = 0; round < 3; round++) for (const peer of before) await roundTrip(peer);
+    expect(echoed()).toBeLessThan(BURST);
+    release();
+    await done;
+    expect(echoed()).toBe(BURST);
+    for (const peer of before) await roundTrip(peer);
+    // And it accepts as before.
+    await established(scope, port);
+    await server.tell("stats");
+    expect(await server.report<PortStats>("stats")).toMatchObject({ accepted: BURST + 10 });
+    for (const peer of before) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("ends again and again when bursts follow each other", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const port = await server.report<number>("port");
+    for (let round = 1; round <= 3; round++) {
+      const { done, release } = burst(scope, port);
+      while (!SHORT.test(String(await server.report("shortage"))));
+      release();
+      await done;
+      await server.tell("stats");
+      const stats = await server.report<PortStats>("stats");
+      expect(stats.shortages).toBeGreaterThanOrEqual(round);
+      expect(stats.accepted).toBe(round * BURST);
+    }
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("leaves stats() working", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release } = burst(scope, await server.report<number>("port"));
+    await server.report("shortage");
+    const stats = await statsWhen(server, () => true);
+    expect(stats.shortages).toBe(1);
+    expect(stats.descriptorLimit).toBeLessThan(BURST);
+    expect(stats.residentMemory).toBeGreaterThan(0);
+    release();
+    await done;
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("costs next to no processor time while it lasts", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release } = burst(scope, await server.report<number>("port"));
+    await server.report("shortage");
+    interface Usage {
+      processor: number;
+      time: number;
+    }
+    const usage = async (): Promise<Usage> => {
+      await server.tell("usage");
+      return server.report<Usage>("usage");
+    };
+    // A stretch of half a second is what is measured, not what is waited for.
+    const begin = await usage();
+    let end = begin;
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      end = await usage();
+    } while (end.time - begin.time < 0.5);
+    expect((end.processor - begin.processor) / (end.time - begin.time)).toBeLessThan(0.5);
+    release();
+    await done;
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("makes connect() and listen() fail with EMFILE, and succeed again afterwards", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release } = burst(scope, await server.report<number>("port"));
+    await server.report("shortage");
+    await server.tell("connect");
+    expect(await server.report("connect")).toMatch(SHORT);
+    await server.tell("listen");
+    expect(await server.report("listen")).toMatch(SHORT);
+    release();
+    await done;
+    await server.tell("connect");
+    expect(await server.report("connect")).toBe("opened");
+    await server.tell("listen");
+    expect(await server.report("listen")).toBe("opened");
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("does not keep a listener from being closed; those that waited are ended, none hangs", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const port = await server.report<number>("port");
+    const before = await established(scope, port);
+    const peers = Array.from({ length: BURST }, async () => {
+      const peer = await netClient(scope, port);
+      await roundTrip(peer);
+      await peer.end();
+      await howItEnds(peer);
+    });
+    const settled = Promise.allSettled(peers);
+    await server.report("shortage");
+    await server.tell("close");
+    await server.report("closed");
+    await settled;
+    for (const peer of before) await roundTrip(peer);
+    for (const peer of before) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("is outlived even when the shortage handler throws", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["throwing"]);
+    const { done, release, echoed } = burst(scope, await server.report<number>("port"));
+    expect(await server.report("shortage")).toMatch(SHORT);
+    expect(await server.report("uncaught")).toBe("thrown in shortage");
+    release();
+    await done;
+    expect(echoed()).toBe(BURST);
+    await server.tell("quit");
+    await server.ended();
+  });
+});
