@@ -6,6 +6,7 @@
 //   quit (or end of input) ends it
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -147,9 +148,8 @@ static void obey(void) {
   if (length <= 0 || strncmp(line, "quit", 4) == 0) exit(0);
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  printf("%.*s %llu %llu\n", (int)strcspn(line, "\n"), line,
-         (unsigned long long)(microseconds(usage.ru_utime) + microseconds(usage.ru_stime)),
-         (unsigned long long)resident_bytes());
+  const uint64_t busy = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+  printf("%.*s %" PRIu64 " %" PRIu64 "\n", (int)strcspn(line, "\n"), line, busy, (uint64_t)resident_bytes());
   fflush(stdout);
 }
 

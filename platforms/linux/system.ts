@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { release } from "node:os";
+import { isMainThread } from "node:worker_threads";
 import type { System } from "../system.js";
 
 // getrlimit(2) and setrlimit(2), through koffi: Node offers neither, and this is far off the hot path.
@@ -32,6 +33,13 @@ function limitCalls(): LimitCalls {
   return calls;
 }
 
+// koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
+// the main thread raises it, and workers only read it (proc(5)).
+function limitForWorkers(): number {
+  const match = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+  return match ? Number(match[1]) : 0;
+}
+
 function readLimits(): { soft: number; hard: number } {
   const limits: Limits = { soft: 0, hard: 0 };
   if (limitCalls().get(descriptors, limits) !== 0) throw new Error("getrlimit(RLIMIT_NOFILE) fails");
@@ -54,10 +62,11 @@ export const system: System = {
   // Bun has no libuv below it and ends the process in uv_poll_init; Deno fires a poll handle once only.
   loopIsNestable: () => process.versions.bun === undefined && process.versions.deno === undefined,
 
-  descriptorLimit: () => readLimits().soft,
+  descriptorLimit: () => (isMainThread ? readLimits().soft : limitForWorkers()),
 
   raiseDescriptorLimit() {
     if (raised !== undefined) return raised;
+    if (!isMainThread) return limitForWorkers();
     const { soft, hard } = readLimits();
     const refused = soft < hard && limitCalls().set(descriptors, { soft: hard, hard }) !== 0;
     raised = refused ? soft : hard;

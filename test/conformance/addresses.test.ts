@@ -275,15 +275,18 @@ describe("happy eyeballs", () => {
     await until(() => openHandles() === before);
   });
 
-  it.skipIf(!hasIpv6)("fail when every address refuses, and leave nothing behind (this needs ::1)", async () => {
-    await using scope = new Scope();
-    resolveNames(scope, { "nobody.test": ["::1", "127.0.0.1"] });
-    const before = openHandles();
-    const port = await unusedPort();
-    const error = await failure(connect({ host: "nobody.test", port }), "ECONNREFUSED");
-    expect(error.port).toBe(port);
-    await until(() => openHandles() === before);
-  });
+  it.skipIf(!hasIpv6)(
+    "fail when every address refuses, and leave nothing behind (this needs ::1)",
+    async () => {
+      await using scope = new Scope();
+      resolveNames(scope, { "nobody.test": ["::1", "127.0.0.1"] });
+      const before = openHandles();
+      const port = await unusedPort();
+      const error = await failure(connect({ host: "nobody.test", port }), "ECONNREFUSED");
+      expect(error.port).toBe(port);
+      await until(() => openHandles() === before);
+    },
+  );
 
   it.skipIf(!hasIpv6)("stop at once when the signal is aborted (this needs ::1)", async () => {
     await using scope = new Scope();

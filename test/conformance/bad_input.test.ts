@@ -182,9 +182,7 @@ const title = ([name, value, code]: [string, unknown, Code]): [string, [string, 
 describe("an option of listen() that is refused with a typed error, leaving nothing behind:", () => {
   it.each(listenOptions.map(title))("%s", async (_, [name, value, code]) => {
     await using scope = new Scope();
-    await harmless(scope, () =>
-      refusal(() => listen(bad({ host: "127.0.0.1", [name]: value })), code, name),
-    );
+    await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: value })), code, name));
   });
 });
 
@@ -199,10 +197,13 @@ describe("an option of connect() that is refused with a typed error, leaving not
 });
 
 describe("an unknown option", () => {
-  it.each(["prot", "Host", "path", "family", "timeout", "fd"])("of listen(), %s, is refused", async (name) => {
-    await using scope = new Scope();
-    await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: 1 })), VALUE, name));
-  });
+  it.each(["prot", "Host", "path", "family", "timeout", "fd"])(
+    "of listen(), %s, is refused",
+    async (name) => {
+      await using scope = new Scope();
+      await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: 1 })), VALUE, name));
+    },
+  );
 
   it.each(["prot", "hots", "backlog", "allowHalfOpen", "lookup"])(
     "of connect(), %s, is refused",
@@ -276,16 +277,19 @@ describe("handlers", () => {
     },
   );
 
-  it.each(["open", "data", "drain", "end", "error", "close"])("whose %s is no function are refused", async (name) => {
-    await using scope = new Scope();
-    const { port } = await netServer(scope);
-    await harmless(scope, async () => {
-      for (const value of [5, "function", {}, true]) {
-        await refusal(() => listen({ host: "127.0.0.1" }, bad({ [name]: value })), TYPE, name);
-        await refusal(() => connect({ host: "127.0.0.1", port }, bad({ [name]: value })), TYPE, name);
-      }
-    });
-  });
+  it.each(["open", "data", "drain", "end", "error", "close"])(
+    "whose %s is no function are refused",
+    async (name) => {
+      await using scope = new Scope();
+      const { port } = await netServer(scope);
+      await harmless(scope, async () => {
+        for (const value of [5, "function", {}, true]) {
+          await refusal(() => listen({ host: "127.0.0.1" }, bad({ [name]: value })), TYPE, name);
+          await refusal(() => connect({ host: "127.0.0.1", port }, bad({ [name]: value })), TYPE, name);
+        }
+      });
+    },
+  );
 
   it("whose shortage is no function are refused by listen()", async () => {
     await using scope = new Scope();
@@ -335,23 +339,26 @@ const notBytes: [string, unknown][] = [
 ];
 
 describe("data that is not bytes", () => {
-  it.each(notBytes)("(%s) is refused by send(), write() and Operation.send; the socket goes on", async (_, data) => {
-    await using scope = new Scope();
-    const { socket, peer, recorder } = await pushAccepted(scope);
-    const operation = CompletionPort.default.operation(() => {});
-    await harmless(scope, async () => {
-      await refusal(() => socket.send(bad(data)), TYPE);
-      exception(() => socket.write(bad(data)), TYPE);
-      exception(() => operation.send(socket, bad(data)), TYPE);
-      expect(operation.pending).toBe(false);
-    });
-    expect(socket.writableLength).toBe(0);
-    socket.write("still ");
-    await socket.send("fine");
-    expect((await peer.read(10)).toString()).toBe("still fine");
-    await peer.write("so am I");
-    await recorder.received(7);
-  });
+  it.each(notBytes)(
+    "(%s) is refused by send(), write() and Operation.send; the socket goes on",
+    async (_, data) => {
+      await using scope = new Scope();
+      const { socket, peer, recorder } = await pushAccepted(scope);
+      const operation = CompletionPort.default.operation(() => {});
+      await harmless(scope, async () => {
+        await refusal(() => socket.send(bad(data)), TYPE);
+        exception(() => socket.write(bad(data)), TYPE);
+        exception(() => operation.send(socket, bad(data)), TYPE);
+        expect(operation.pending).toBe(false);
+      });
+      expect(socket.writableLength).toBe(0);
+      socket.write("still ");
+      await socket.send("fine");
+      expect((await peer.read(10)).toString()).toBe("still fine");
+      await peer.write("so am I");
+      await recorder.received(7);
+    },
+  );
 
   const pieces: [string, unknown][] = [
     ["nothing", undefined],
@@ -360,18 +367,21 @@ describe("data that is not bytes", () => {
     ["an ArrayBuffer", new ArrayBuffer(8)],
     ["a number", 8],
   ];
-  it.each(pieces)("(%s) is refused by recvInto() and Operation.recv; the socket goes on", async (_, buffer) => {
-    await using scope = new Scope();
-    const { socket, peer } = await accepted(scope);
-    const operation = CompletionPort.default.operation(() => {});
-    await harmless(scope, async () => {
-      await refusal(() => socket.recvInto(bad(buffer)), TYPE);
-      exception(() => operation.recv(socket, bad(buffer)), TYPE);
-      expect(operation.pending).toBe(false);
-    });
-    await peer.write("fine");
-    expect(Buffer.from((await socket.recv())!).toString()).toBe("fine");
-  });
+  it.each(pieces)(
+    "(%s) is refused by recvInto() and Operation.recv; the socket goes on",
+    async (_, buffer) => {
+      await using scope = new Scope();
+      const { socket, peer } = await accepted(scope);
+      const operation = CompletionPort.default.operation(() => {});
+      await harmless(scope, async () => {
+        await refusal(() => socket.recvInto(bad(buffer)), TYPE);
+        exception(() => operation.recv(socket, bad(buffer)), TYPE);
+        expect(operation.pending).toBe(false);
+      });
+      await peer.write("fine");
+      expect(Buffer.from((await socket.recv())!).toString()).toBe("fine");
+    },
+  );
 });
 
 describe("an argument of a socket's method", () => {
@@ -558,10 +568,13 @@ describe("an option of new CompletionPort() that is refused:", () => {
     );
   });
 
-  it.each([5, "epoll", [], null].map((value) => [String(value), value]))("%s instead of options", async (_, value) => {
-    await using scope = new Scope();
-    await harmless(scope, async () => exception(() => new CompletionPort(bad(value)), TYPE));
-  });
+  it.each([5, "epoll", [], null].map((value) => [String(value), value]))(
+    "%s instead of options",
+    async (_, value) => {
+      await using scope = new Scope();
+      await harmless(scope, async () => exception(() => new CompletionPort(bad(value)), TYPE));
+    },
+  );
 
   it("a backend of another operating system", async () => {
     await using scope = new Scope();

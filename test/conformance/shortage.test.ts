@@ -72,30 +72,33 @@ describe.skipIf(noLimit)("EMFILE in a burst of 200 connections (needs a descript
     await server.ended();
   });
 
-  it.each(["push", "pull"])("is outlived in %s style: no connection is lost, none is refused", async (style) => {
-    await using scope = new Scope();
-    const server = await Controlled.start(scope, "push_shortage.mjs", [style]);
-    const port = await server.report<number>("port");
-    const before = await established(scope, port);
-    const { done, release, echoed } = burst(scope, port);
-    // In pull style there is no handler that says so.
-    const stats = await statsWhen(server, ({ shortages }) => shortages > 0);
-    expect(stats.handles).toBeLessThan(BURST);
-    // Those that stand are not touched by what the others lack.
-    for (let round = 0; round < 3; round++) for (const peer of before) await roundTrip(peer);
-    expect(echoed()).toBeLessThan(BURST);
-    release();
-    await done;
-    expect(echoed()).toBe(BURST);
-    for (const peer of before) await roundTrip(peer);
-    // And it accepts as before.
-    await established(scope, port);
-    await server.tell("stats");
-    expect(await server.report<PortStats>("stats")).toMatchObject({ accepted: BURST + 10 });
-    for (const peer of before) await peer.end();
-    await server.tell("quit");
-    await server.ended();
-  });
+  it.each(["push", "pull"])(
+    "is outlived in %s style: no connection is lost, none is refused",
+    async (style) => {
+      await using scope = new Scope();
+      const server = await Controlled.start(scope, "push_shortage.mjs", [style]);
+      const port = await server.report<number>("port");
+      const before = await established(scope, port);
+      const { done, release, echoed } = burst(scope, port);
+      // In pull style there is no handler that says so.
+      const stats = await statsWhen(server, ({ shortages }) => shortages > 0);
+      expect(stats.handles).toBeLessThan(BURST);
+      // Those that stand are not touched by what the others lack.
+      for (let round = 0; round < 3; round++) for (const peer of before) await roundTrip(peer);
+      expect(echoed()).toBeLessThan(BURST);
+      release();
+      await done;
+      expect(echoed()).toBe(BURST);
+      for (const peer of before) await roundTrip(peer);
+      // And it accepts as before.
+      await established(scope, port);
+      await server.tell("stats");
+      expect(await server.report<PortStats>("stats")).toMatchObject({ accepted: BURST + 10 });
+      for (const peer of before) await peer.end();
+      await server.tell("quit");
+      await server.ended();
+    },
+  );
 
   it("ends again and again when bursts follow each other", async () => {
     await using scope = new Scope();

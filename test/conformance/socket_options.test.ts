@@ -1,4 +1,11 @@
-import { connect, type ListenOptions, listen, PortsideError, type SocketOptions, type TcpListener } from "portside";
+import {
+  connect,
+  type ListenOptions,
+  listen,
+  PortsideError,
+  type SocketOptions,
+  type TcpListener,
+} from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
@@ -150,7 +157,8 @@ describe("reusePort", () => {
       const again = { ...options, port: first.address.port };
       return [first, scope.use(await listen(again, recorder.handlers))];
     } catch (error) {
-      if (error instanceof PortsideError && /^(ENOTSUP|EOPNOTSUPP|ENOPROTOOPT|EINVAL)$/.test(error.code)) return;
+      if (error instanceof PortsideError && /^(ENOTSUP|EOPNOTSUPP|ENOPROTOOPT|EINVAL)$/.test(error.code))
+        return;
       throw error;
     }
   }
@@ -210,10 +218,7 @@ describe("backlog", () => {
     await using scope = new Scope();
     const listener = scope.use(await listen({ host: "127.0.0.1", backlog }));
     for (let round = 0; round < 5; round++) {
-      const [socket, peer] = await Promise.all([
-        listener.accept(),
-        netClient(scope, listener.address.port),
-      ]);
+      const [socket, peer] = await Promise.all([listener.accept(), netClient(scope, listener.address.port)]);
       scope.use(socket);
       await socket.send("x");
       await peer.read(1);

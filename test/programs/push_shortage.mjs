@@ -37,7 +37,9 @@ if (style === "pull") {
     shortage(its, error) {
       tell({
         shortage: error && error.code,
-        shape: its === listener && (error === null || (error instanceof PortsideError && error.message.length > 20)),
+        shape:
+          its === listener &&
+          (error === null || (error instanceof PortsideError && error.message.length > 20)),
       });
       if (style === "throwing") throw new Error("thrown in shortage");
     },
@@ -57,7 +59,8 @@ const commands = {
     const { user, system: kernel } = process.cpuUsage();
     tell({ usage: { processor: (user + kernel) / 1e6, time: process.uptime() } });
   },
-  connect: async () => tell({ connect: await outcome(connect({ host: "127.0.0.1", port: Number(controlPort) })) }),
+  connect: async () =>
+    tell({ connect: await outcome(connect({ host: "127.0.0.1", port: Number(controlPort) })) }),
   listen: async () => tell({ listen: await outcome(listen({ host: "127.0.0.1" })) }),
   close: async () => {
     await listener.close();
