@@ -1,4 +1,4 @@
-import { connect, type IpAddress, listen, type TcpListener } from "portside";
+import { connect, type IpAddress, listen, PortsideError, type TcpListener, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
@@ -23,6 +23,18 @@ async function echoes(scope: Scope, host: string, port: number): Promise<void> {
 
 async function echoOn(scope: Scope, options: Parameters<typeof listen>[0]): Promise<TcpListener> {
   return scope.use(await listen(options, { data: (socket, chunk) => void socket.write(chunk) }));
+}
+
+/** Connects from a free port; another process may take the port before us, then it is another one's turn. */
+async function fromFreePort(host: string, open: (localPort: number) => Promise<TcpSocket>) {
+  for (;;) {
+    const localPort = await unusedPort(host);
+    try {
+      return { socket: await open(localPort), localPort };
+    } catch (error) {
+      if (!(error instanceof PortsideError) || error.code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 describe.each(families)("on $family", ({ family, host }) => {
@@ -88,26 +100,23 @@ describe.each(families)("on $family", ({ family, host }) => {
   it("a connect uses the local address and port it is given", async () => {
     await using scope = new Scope();
     const server = await netServer(scope, host);
-    const localPort = await unusedPort(host);
-    const [peer, socket] = await Promise.all([
-      server.accept(),
+    const { socket, localPort } = await fromFreePort(host, (localPort) =>
       connect({ host, port: server.port, localAddress: host, localPort }),
-    ]);
+    );
     scope.use(socket);
     expect(socket.localAddress).toEqual({ address: host, family, port: localPort });
-    expect(peer.socket.remotePort).toBe(localPort);
+    expect((await server.accept()).socket.remotePort).toBe(localPort);
   });
 
   it("a connect may choose its port only", async () => {
     await using scope = new Scope();
     const server = await netServer(scope, host);
-    const localPort = await unusedPort(host);
-    const [peer, socket] = await Promise.all([
-      server.accept(),
+    const { socket, localPort } = await fromFreePort(host, (localPort) =>
       connect({ host, port: server.port, localPort }),
-    ]);
+    );
     scope.use(socket);
-    expect(peer.socket.remotePort).toBe(localPort);
+    expect(socket.localAddress).toEqual({ address: host, family, port: localPort });
+    expect((await server.accept()).socket.remotePort).toBe(localPort);
   });
 
   it("a listener takes the port that another one has just left", async () => {

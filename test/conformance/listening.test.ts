@@ -80,7 +80,7 @@ describe("a listener that closes", () => {
   });
 
   it("with connections on their way settles every one of them, on both sides", async () => {
-    await using scope = new Scope();
+    await using _scope = new Scope();
     const before = openHandles();
     for (let round = 0; round < 10; round++) {
       const listener = await listen({ host: "127.0.0.1" });

@@ -36,7 +36,7 @@ if (style === "pull") {
     data: (socket, chunk) => socket.write(chunk),
     shortage(its, error) {
       tell({
-        shortage: error && error.code,
+        shortage: error?.code,
         shape:
           its === listener &&
           (error === null || (error instanceof PortsideError && error.message.length > 20)),
