@@ -66,4 +66,5 @@ export const enum ControlWord {
   epoch = 2,
   turning = 3,
   blockades = 4,
+  left = 5,
 }

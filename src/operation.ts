@@ -58,7 +58,7 @@ export class Operation implements Waiting {
     this.#checkSocket(socket);
     socket.checkSendable();
     checkSendData(data);
-    this.#port.transmit(socket, this.#begin("send"), data);
+    this.#port.send(socket, this.#begin("send"), data);
     return this;
   }
 

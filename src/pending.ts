@@ -55,15 +55,30 @@ function keep(resolve: (value: never) => void, reject: (reason: unknown) => void
   lastReject = reject;
 }
 
+/** Cancels an operation when its signal is aborted. */
+class Cancellation implements Abortable {
+  aborted = false;
+
+  constructor(
+    readonly port: CompletionPort,
+    readonly token: number,
+    readonly signal: AbortSignal,
+  ) {
+    watch(signal, this);
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.port.cancel(this.token);
+  }
+}
+
 /** An operation that a promise waits for. */
-export abstract class Pending<T> implements Waiting, Abortable {
+export abstract class Pending<T> implements Waiting {
   readonly promise: Promise<T>;
   protected readonly resolve: (value: T) => void;
   protected readonly reject: (reason: unknown) => void;
-  #token = 0;
-  #port: CompletionPort | undefined;
-  #signal: AbortSignal | undefined;
-  #aborted = false;
+  #cancellation: Cancellation | undefined = undefined;
 
   constructor() {
     this.promise = new Promise<T>(keep);
@@ -73,26 +88,17 @@ export abstract class Pending<T> implements Waiting, Abortable {
 
   /** The operation is submitted under `token`; from now on its signal cancels it. */
   submitted(port: CompletionPort, token: number, signal: AbortSignal | undefined): Promise<T> {
-    if (signal === undefined) return this.promise;
-    this.#port = port;
-    this.#token = token;
-    this.#signal = signal;
-    watch(signal, this);
+    if (signal !== undefined) this.#cancellation = new Cancellation(port, token, signal);
     return this.promise;
   }
 
-  abort(): void {
-    this.#aborted = true;
-    this.#port?.cancel(this.#token);
-  }
-
   settle(port: CompletionPort, outcome: Outcome): void {
-    const signal = this.#signal;
-    if (signal !== undefined) unwatch(signal, this);
+    const cancellation = this.#cancellation;
+    if (cancellation !== undefined) unwatch(cancellation.signal, cancellation);
     if (outcome.error === 0) return this.succeed(port, outcome);
     const error = outcomeError(this.syscall, outcome);
-    if (!this.#aborted || error.code !== "ECANCELED") return this.reject(error);
-    this.reject(abortError(this.syscall, signal?.reason, { bytesSent: error.bytesSent }));
+    if (!cancellation?.aborted || error.code !== "ECANCELED") return this.reject(error);
+    this.reject(abortError(this.syscall, cancellation.signal.reason, { bytesSent: error.bytesSent }));
   }
 
   protected abstract readonly syscall: string;

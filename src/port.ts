@@ -8,7 +8,7 @@ import { CompletionKind, CompletionWord, Opcode, SubmissionFlag, Words } from ".
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
 import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
-import type { Outcome, Waiting } from "./pending.js";
+import { type Outcome, PendingSend, type Waiting } from "./pending.js";
 import { Rings, smallSend } from "./rings.js";
 import { TcpSocket } from "./socket.js";
 
@@ -38,6 +38,9 @@ export interface PortStats extends NativeStats {
   /** Bytes of memory this process holds. */
   residentMemory: number;
 }
+
+// V8 keeps typed arrays of up to so many bytes on its own heap, where they are cheapest.
+const onHeap = 64;
 
 const portOptionNames = new Set(["backend", "waker", "batch", "polls"]);
 
@@ -79,6 +82,7 @@ export class CompletionPort {
   readonly #listeners = new Set<(value: unknown) => void>();
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
+  #placedAt = 0;
   #packetsWait = false;
   #blockadesSeen = 0;
   #posted = 0;
@@ -200,25 +204,54 @@ export class CompletionPort {
     this.rings.submit(Opcode.cancel, 0, 0, token, 0, 0, 0);
   }
 
-  /** @internal Sends on a socket; token 0: nobody waits. */
-  transmit(socket: TcpSocket, token: number, data: SendData): void {
+  /** @internal A send that nobody waits for. */
+  write(socket: TcpSocket, data: SendData): void {
+    const length = this.#place(data);
+    if (length < 0) {
+      const { index, generation } = socket;
+      socket.heldBack(this.native.send(index, generation, 0, SubmissionFlag.answered, largeParts(data)));
+    } else {
+      const flags = socket.account(length);
+      this.rings.submit(Opcode.send, socket.index, socket.generation, 0, this.#placedAt, length, flags);
+    }
+  }
+
+  /** @internal A send that an operation waits for. */
+  send(socket: TcpSocket, token: number, data: SendData): void {
+    const length = this.#place(data);
+    if (length < 0)
+      this.native.send(socket.index, socket.generation, token, SubmissionFlag.none, largeParts(data));
+    else this.rings.submit(Opcode.send, socket.index, socket.generation, token, this.#placedAt, length, 0);
+  }
+
+  /**
+   * @internal A send that a promise waits for: handed over at once, as most are done at once, and then cost neither a
+   * completion nor a turn.
+   */
+  sendNow(socket: TcpSocket, data: SendData, signal: AbortSignal | undefined): Promise<number> {
+    const token = this.#freeTokens.pop() ?? this.#waiting.length;
     const { rings } = this;
-    if (types.isUint8Array(data)) {
-      const length = data.byteLength;
-      if (length > smallSend) return this.#transmitLarge(socket, token, data);
-      const at = rings.reserve(length);
-      rings.place(data, at);
-      return this.#submitSend(socket, token, at, length);
+    let length = this.#place(data);
+    let left: number;
+    if (length < 0) {
+      const parts = largeParts(data);
+      length = mostBytes(parts);
+      left = this.native.send(socket.index, socket.generation, token, SubmissionFlag.answered, parts);
+    } else {
+      const flags = SubmissionFlag.answered;
+      rings.submit(Opcode.send, socket.index, socket.generation, token, this.#placedAt, length, flags);
+      rings.flush();
+      left = rings.left;
     }
-    if (mostBytes(data) > smallSend) {
-      const parts = Array.isArray(data) ? (data as readonly Bytes[]).map(encoded) : encoded(data as Bytes);
-      return this.#transmitLarge(socket, token, parts);
+    if (left === 0) {
+      if (token === this.#waiting.length) this.#waiting.push(undefined);
+      this.#freeTokens.push(token);
+      return Promise.resolve(length);
     }
-    const start = rings.reserve(smallSend);
-    let end = start;
-    if (typeof data === "string") end += rings.place(data, end);
-    else for (const part of data as readonly Bytes[]) end += rings.place(part, end);
-    this.#submitSend(socket, token, start, end - start);
+    const pending = new PendingSend();
+    this.#waiting[token] = pending;
+    this.#pendingOperations++;
+    return pending.submitted(this, token, signal);
   }
 
   /** @internal Whether sockets have still to hear that bytes of theirs wait in the engine. */
@@ -234,7 +267,11 @@ export class CompletionPort {
 
   /** @internal Received bytes as a copy, the receiver's own. */
   receivedCopy(offset: number, length: number): Uint8Array {
-    return this.rings.received.slice(offset, offset + length);
+    if (length <= onHeap) return this.rings.received.slice(offset, offset + length);
+    // Memory that is filled at once need not be zeroed first.
+    const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    copy.set(this.receivedView(offset, length));
+    return copy;
   }
 
   /** @internal */
@@ -287,7 +324,10 @@ export class CompletionPort {
       case CompletionKind.end:
         return this.#socket(index).ended();
       case CompletionKind.failed:
-        return this.#socket(index).failed(this.#read(words, at));
+        return this.#socket(index).failed(
+          words[at + CompletionWord.token] === 0 ? "recv" : "send",
+          this.#read(words, at),
+        );
       case CompletionKind.blocked:
         this.#blockadesSeen++;
         return this.#socket(index).blocked(result);
@@ -362,15 +402,26 @@ export class CompletionPort {
 
   // --- privately ---
 
-  #submitSend(socket: TcpSocket, token: number, at: number, length: number): void {
-    const flags = token === 0 ? socket.account(length) : SubmissionFlag.none;
-    this.rings.submit(Opcode.send, socket.index, socket.generation, token, at, length, flags);
-  }
-
-  #transmitLarge(socket: TcpSocket, token: number, data: Uint8Array | readonly Uint8Array[]): void {
-    const flags = token === 0 ? SubmissionFlag.answered : SubmissionFlag.none;
-    const left = this.native.send(socket.index, socket.generation, token, flags, data);
-    if (token === 0) socket.heldBack(left);
+  // Puts the bytes of a send where a submission can name them; returns how many, or -1 when they are too many for that.
+  #place(data: SendData): number {
+    const { rings } = this;
+    if (types.isUint8Array(data)) {
+      const length = data.byteLength;
+      if (length > smallSend) {
+        // A borrowed view goes out from where it was received.
+        this.#placedAt = rings.receivedOffset(data);
+        return this.#placedAt < 0 ? -1 : length;
+      }
+      this.#placedAt = rings.reserve(length);
+      return rings.place(data, this.#placedAt);
+    }
+    if (mostBytes(data) > smallSend) return -1;
+    const start = rings.reserve(smallSend);
+    this.#placedAt = start;
+    if (typeof data === "string") return rings.place(data, start);
+    let end = start;
+    for (const part of data as readonly Bytes[]) end += rings.place(part, end);
+    return end - start;
   }
 
   #finishClosing(): void {
@@ -381,6 +432,10 @@ export class CompletionPort {
     // After the promises of all that has ended, however many hops they take.
     setImmediate(() => this.#closing?.resolve());
   }
+}
+
+function largeParts(data: SendData): Uint8Array | readonly Uint8Array[] {
+  return Array.isArray(data) ? (data as readonly Bytes[]).map(encoded) : encoded(data as Bytes);
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

@@ -93,9 +93,19 @@ export class Rings {
     this.port.submit();
   }
 
+  /** Of the last send that was handed over: bytes the OS did not take. */
+  get left(): number {
+    return this.#control[ControlWord.left] as number;
+  }
+
   /** How many `blocked` completions the engine has written so far, delivered or not. */
   get blockades(): number {
     return this.#control[ControlWord.blockades] as number;
+  }
+
+  /** Where in the receive space these bytes lie, as a submission names it; -1 when they lie elsewhere. */
+  receivedOffset(data: Uint8Array): number {
+    return data.buffer === this.received.buffer ? layout.sendSpaceSize + data.byteOffset : -1;
   }
 
   /** Room for a small send; submit() must follow before the next call. */

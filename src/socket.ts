@@ -11,7 +11,6 @@ import {
   type Pending,
   PendingReceive,
   PendingReceiveInto,
-  PendingSend,
   PendingShutdown,
   signalOf,
 } from "./pending.js";
@@ -130,10 +129,7 @@ export class TcpSocket {
       checkSendData(data);
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "send");
-      const pending = new PendingSend();
-      const token = this.owner.expect(pending);
-      this.owner.transmit(this, token, data);
-      return pending.submitted(this.owner, token, signal);
+      return this.owner.sendNow(this, data, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -163,13 +159,13 @@ export class TcpSocket {
   // --- push style ---
 
   /**
-   * Sends without anyone waiting. False under back-pressure (more than `highWaterMark` bytes wait): stop writing until
+   * Sends without anyone waiting. False under back-pressure (`highWaterMark` bytes or more wait): stop writing until
    * `drain`. Throws when it is refused. The data is the caller's again when this returns.
    */
   write(data: SendData): boolean {
     this.#checkSendable();
     checkSendData(data);
-    this.owner.transmit(this, 0, data);
+    this.owner.write(this, data);
     return (this.#state & State.drainOwed) === 0;
   }
 
@@ -336,11 +332,11 @@ export class TcpSocket {
   }
 
   /** @internal */
-  failed(outcome: Outcome): void {
+  failed(syscall: "recv" | "send", outcome: Outcome): void {
     const { handlers } = this.#style;
     if (handlers === undefined || (this.#state & State.closing) !== 0) return; // pull style: the next operation says so
     try {
-      handlers.error?.(this, outcomeError("recv", outcome));
+      handlers.error?.(this, outcomeError(syscall, outcome));
     } finally {
       this.#begin(Opcode.close, SubmissionFlag.none);
     }

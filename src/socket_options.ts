@@ -19,7 +19,8 @@ export interface SocketOptions {
   highWaterMark?: number;
   /**
    * Push style: `data` gets a view of the engine's own memory, good during the call only, instead of a copy to keep.
-   * Default false.
+   * Written or sent from within that call, a large one (over 8192 bytes) goes out without being copied: leave its bytes
+   * as they are until the handler returns. Default false.
    */
   borrow?: boolean;
   /** Default: {@link CompletionPort.default}. */

@@ -102,7 +102,8 @@ class Backend {
 
   // The data plane. `bytes` are good during the call only: what the OS does not take at once is copied.
   virtual void submit(const Submission& submission) = 0;
-  // Returns the bytes that the OS did not take.
+  // Returns the bytes that the OS did not take; for an operation that is `answered`, 0 says that it is done
+  // and that no completion follows, anything else that one does.
   virtual std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
                            std::int32_t flags) = 0;
   virtual void cancel(Operation& operation) = 0;

@@ -75,7 +75,8 @@ void Engine::take(const Submission& submission) {
   if (submission.opcode != Opcode::send) return backend_->submit(submission);
   const Bytes bytes =
       rings_.sent_bytes(static_cast<std::uint32_t>(submission.a), static_cast<std::uint32_t>(submission.b));
-  backend_->send({submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags);
+  rings_.control().left = static_cast<std::int32_t>(backend_->send(
+      {submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags));
 }
 
 std::size_t Engine::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) {
@@ -157,7 +158,7 @@ bool Engine::deliver() {
     return false;
   }
   backend_->delivered();
-  // Sends out of the receive space go out before it is used again.
+  // Borrowed bytes that were written go out before their place is used again.
   take_submissions();
   received_.release_all();
   return true;

@@ -27,7 +27,8 @@ enum class Opcode : std::int32_t {
 enum SubmissionFlag : std::int32_t {
   notify_drained = 1,  // send: say when everything queued before and with it was taken
   flush_first = 2,     // close: let what is queued go out before
-  answered = 4,        // send: the call itself tells what is left over, no `blocked` follows
+  answered = 4,  // send: the call itself tells what is left over; no `blocked`, nor a completion of what is
+                 // done, follows
 };
 
 struct Submission {
@@ -48,7 +49,7 @@ enum class CompletionKind : std::int32_t {
   accepted,   // index = listener, token (0: push style), result = new index, offset = its generation
   data,       // push style: result = bytes, offset
   end,        // push style: the peer's FIN
-  failed,     // push style receive, or a send nobody waits for
+  failed,     // push style receive (token 0), or a send nobody waits for (token 1)
   blocked,    // result = bytes queued by sends nobody waits for
   drained,    // everything queued was taken
   shortage,   // listener: accepting pauses (error), or goes on (no error)
@@ -71,8 +72,10 @@ static_assert(sizeof(Completion) == 32);
 inline constexpr std::uint32_t submission_capacity = 1024;
 inline constexpr std::uint32_t completion_capacity = 1024;
 inline constexpr std::uint32_t send_space_size = 256 * 1024;
-inline constexpr std::uint32_t receive_limit = 64 * 1024;        // most bytes of one receive
-inline constexpr std::uint32_t receive_space_size = 512 * 1024;  // must hold at least one receive
+inline constexpr std::uint32_t receive_limit = 64 * 1024;  // most bytes of one receive
+// Holds at least one receive; no more than stays in a processor's cache until it is sent on (512 KiB cost a
+// quarter more at 16 KiB a message).
+inline constexpr std::uint32_t receive_space_size = 256 * 1024;
 
 struct Control {
   std::int32_t submissions;  // written by JavaScript, set to 0 when taken
@@ -80,7 +83,8 @@ struct Control {
   std::int32_t epoch;  // how often submissions were taken: write() tells this tick's bytes from earlier ones
   std::int32_t turning;    // within a turn: what JavaScript submits is taken without being asked for
   std::int32_t blockades;  // `blocked` completions so far: JavaScript knows when one is still on its way
-  std::int32_t reserved[11];
+  std::int32_t left;       // of the last send: bytes the OS did not take
+  std::int32_t reserved[10];
 };
 static_assert(sizeof(Control) == 64);
 
@@ -104,10 +108,17 @@ class Rings {
   }
   std::uint8_t* received() { return received_; }
 
-  // The bytes of a small send; none for a place that does not exist.
+  // The bytes of a send: in the space for sends, or (offsets beyond it) in place, where they were received
+  // and lent to the program. None for a place that does not exist: a program may have written anything there,
+  // but nothing else.
   std::span<const std::uint8_t> sent_bytes(std::uint32_t offset, std::uint32_t length) {
-    if (offset > send_space_size || length > send_space_size - offset) return {};
-    return {rings_ + send_space_at + offset, length};
+    if (offset < send_space_size) {
+      if (length > send_space_size - offset) return {};
+      return {rings_ + send_space_at + offset, length};
+    }
+    offset -= send_space_size;
+    if (offset > receive_space_size || length > receive_space_size - offset) return {};
+    return {received_ + offset, length};
   }
 
  private:

@@ -298,7 +298,7 @@ std::size_t ReadinessBackend::send(HandleId id, std::uint32_t token, std::span<c
   Completion refused{};
   refused.error = static_cast<std::int32_t>(stale_handle.code);
   finish(nullptr, token, refused);
-  return 0;
+  return 1;
 }
 
 // --- the control plane ---

@@ -30,7 +30,8 @@ struct ReadinessHandle : Link<ReadinessHandle> {
   bool closed = false;      // the last completion is emitted
   bool notify = false;      // JavaScript waits to hear that everything was taken
   bool told = false;        // JavaScript was told of the failure
-  bool blocked = false;     // JavaScript was told that bytes are queued
+  bool lost_in_send = false;
+  bool blocked = false;  // JavaScript was told that bytes are queued
   bool referenced = true;
   std::uint32_t in_line = 0;  // completions that have not reached the ring
   Error failure;              // the connection is lost: what every later operation hears

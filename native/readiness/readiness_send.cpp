@@ -14,6 +14,9 @@ constexpr std::size_t bytes_per_visit = 1024 * 1024;
 // Small writes that wait are joined up to this size: fewer, larger sends.
 constexpr std::size_t join_up_to = 64 * 1024;
 
+// What a send answers when it is not done.
+constexpr std::size_t completion_follows = 1;
+
 std::size_t size_of(std::span<const Bytes> parts) {
   std::size_t size = 0;
   for (const auto& part : parts)
@@ -47,7 +50,7 @@ std::size_t ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::
   const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
   if (handle.failure || handle.send_ended) {
     finish(&handle, token, result_of(ended, size, 0));
-    return 0;
+    return completion_follows;
   }
   std::size_t taken = 0;
   if (handle.sends.empty() && handle.writable && size > 0) {
@@ -56,14 +59,18 @@ std::size_t ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::
     if (moved.error && moved.error.code != ErrorCode::AGAIN) {
       finish(&handle, token, result_of(moved.error, size, 0));
       lost_sending(handle, moved.error);
-      return 0;
+      return completion_follows;
     }
     taken = moved.bytes;
     if (taken < size_of(now)) handle.writable = false;
   }
   parts_.counters.bytes_sent += taken;
   if (taken < size || !handle.sends.empty()) return queue_send(handle, token, parts, taken, flags);
-  finish(&handle, token, result_of({}, size, taken));
+  if (token != 0 && (flags & answered)) {
+    parts_.counters.completed++;
+  } else {
+    finish(&handle, token, result_of({}, size, taken));
+  }
   sends_are_out(handle);
   return 0;
 }
@@ -83,7 +90,7 @@ std::size_t ReadinessBackend::queue_send(Handle& handle, std::uint32_t token, st
   }
   append_from(last->bytes, parts, taken);
   make_ready(handle);
-  if (token != 0) return left;
+  if (token != 0) return std::max<std::size_t>(left, completion_follows);
   handle.blocked = true;
   if (flags & answered) return left;
   Completion completion{};
@@ -166,6 +173,7 @@ void ReadinessBackend::sends_are_out(Handle& handle) {
 // A send found the connection gone. Bytes that the peer sent before may still be there to receive.
 void ReadinessBackend::lost_sending(Handle& handle, Error error) {
   handle.failure = error;
+  handle.lost_in_send = true;
   while (Operation* operation = handle.sends.first())
     complete(handle, handle.sends, *operation, error, 0);
   if (handle.closing) return close(handle);
@@ -179,6 +187,7 @@ void ReadinessBackend::tell_failure(Handle& handle) {
   handle.told = true;
   Completion completion{};
   completion.kind = CompletionKind::failed;
+  completion.token = handle.lost_in_send ? 1 : 0;
   completion.error = static_cast<std::int32_t>(handle.failure.code);
   completion.native = handle.failure.native;
   emit(handle, completion);

@@ -35,9 +35,15 @@ function limitCalls(): LimitCalls {
 
 // koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
 // the main thread raises it, and workers only read it (proc(5)).
+let lastWorkerLimit = 0;
 function limitForWorkers(): number {
-  const match = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-  return match ? Number(match[1]) : 0;
+  try {
+    const match = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+    if (match) lastWorkerLimit = Number(match[1]);
+  } catch {
+    // The process is out of descriptors: the limit is what it was.
+  }
+  return lastWorkerLimit;
 }
 
 function readLimits(): { soft: number; hard: number } {
@@ -52,6 +58,17 @@ function residentOf(pid: number | "self"): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(status);
   return match ? Number(match[1]) * 1024 : 0;
+}
+
+// A process that is out of descriptors cannot open a file: then it is told what was last known.
+let lastOwnResident = 0;
+function ownResident(): number {
+  try {
+    lastOwnResident = residentOf("self");
+  } catch {
+    // as said
+  }
+  return lastOwnResident;
 }
 
 const ticksPerSecond = 100; // USER_HZ, the same on every architecture Node runs on (proc(5), sysconf(3))
@@ -80,7 +97,7 @@ export const system: System = {
     raised = limit;
   },
 
-  ownResidentMemory: () => residentOf("self"),
+  ownResidentMemory: ownResident,
   residentMemory: (pid) => residentOf(pid),
 
   processorTime(pid) {

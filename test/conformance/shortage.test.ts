@@ -91,10 +91,10 @@ describe.skipIf(noLimit)("EMFILE in a burst of 200 connections (needs a descript
       expect(echoed()).toBe(BURST);
       for (const peer of before) await roundTrip(peer);
       // And it accepts as before.
-      await established(scope, port);
+      const after = await established(scope, port);
       await server.tell("stats");
       expect(await server.report<PortStats>("stats")).toMatchObject({ accepted: BURST + 10 });
-      for (const peer of before) await peer.end();
+      for (const peer of [...before, ...after]) await peer.end();
       await server.tell("quit");
       await server.ended();
     },

@@ -93,6 +93,20 @@ describe("a timer", () => {
     expect(canceled).toBe(100_000);
   });
 
+  it("is not forgotten over other work that is done between its beginning and its end", async () => {
+    const work = new Completions(port);
+    const timer = new Completions(port);
+    for (let round = 1; round <= 100; round++) {
+      timer.operation.timer(2);
+      // In another turn of the loop, but before the time has passed.
+      setImmediate(() => work.operation.timer(1_000_000).cancel());
+      await timer.nth(round);
+      await work.nth(round);
+      // Now and then the engine has come to rest before the next one begins.
+      await new Promise((resolve) => setTimeout(resolve, round % 4));
+    }
+  });
+
   it("of 2^31-1 ms does not end at once", async () => {
     const done = new Completions(port);
     const other = new Completions(port);

@@ -21,22 +21,22 @@ process.on("uncaughtException", (error) => {
 
 const port = CompletionPort.default;
 let listener;
+let iteration;
 if (style === "pull") {
   listener = await listen({ host: "127.0.0.1" });
   const serve = async (socket) => {
     for await (const chunk of socket) await socket.send(chunk);
     await socket.close();
   };
-  (async () => {
+  iteration = (async () => {
     for await (const socket of listener) serve(socket);
-    tell({ iteration: "ended" });
   })();
 } else {
   const handlers = {
     data: (socket, chunk) => socket.write(chunk),
     shortage(its, error) {
       tell({
-        shortage: error?.code,
+        shortage: error === null ? null : error.code,
         shape:
           its === listener &&
           (error === null || (error instanceof PortsideError && error.message.length > 20)),
@@ -68,6 +68,7 @@ const commands = {
   },
   async quit() {
     await listener.close();
+    await iteration;
     control.end();
   },
 };
