@@ -43,6 +43,7 @@ class ThreadWaker final : public Waker {
   std::condition_variable changed_;
   State state_ = State::at_rest;
   std::uint64_t deadline_ = never;
+  std::uint64_t blocked_until_ = 0;  // 0: the thread is not asleep in the kernel
   bool stopping_ = false;
   std::thread thread_;
 };
@@ -70,12 +71,14 @@ void ThreadWaker::run() {
   for (;;) {
     changed_.wait(guard, [this] { return stopping_ || state_ == State::waiting; });
     if (stopping_) return;
+    blocked_until_ = deadline_;
     const auto now = milliseconds_now();
     const auto left = deadline_ <= now ? 0 : std::min<std::uint64_t>(deadline_ - now, 0x7fffffff);
     const int timeout = deadline_ == never ? -1 : static_cast<int>(left);
     guard.unlock();
     backend_.block(timeout);
     guard.lock();
+    blocked_until_ = 0;
     if (stopping_) return;
     state_ = State::called;
     // Its only failure here is a host that is shutting down, which ends this thread through close().
@@ -106,7 +109,8 @@ void ThreadWaker::wait_until(std::uint64_t deadline) {
   {
     const std::scoped_lock guard(lock_);
     if (stopping_ || state_ == State::called) return;  // a turn comes anyway
-    wake = state_ == State::waiting && deadline < deadline_;
+    // Compared with what the thread really sleeps on: a turn may have taken an earlier wake-up away before it was heard.
+    wake = deadline < blocked_until_;
     deadline_ = deadline;
     state_ = State::waiting;
   }

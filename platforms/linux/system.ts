@@ -60,15 +60,13 @@ function residentOf(pid: number | "self"): number {
   return match ? Number(match[1]) * 1024 : 0;
 }
 
-// A process that is out of descriptors cannot open a file: then it is told what was last known.
-let lastOwnResident = 0;
+// A process that is out of descriptors cannot open a file: then the most it ever held is the next best answer.
 function ownResident(): number {
   try {
-    lastOwnResident = residentOf("self");
+    return residentOf("self");
   } catch {
-    // as said
+    return process.resourceUsage().maxRSS * 1024;
   }
-  return lastOwnResident;
 }
 
 const ticksPerSecond = 100; // USER_HZ, the same on every architecture Node runs on (proc(5), sysconf(3))
