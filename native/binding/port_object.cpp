@@ -38,16 +38,26 @@ Napi::Value answer(Napi::Env env, const Opened& opened) {
   return object;
 }
 
+// Reading a property runs JavaScript's machinery and gives nothing when the worker is being terminated. What
+// is made of that nothing does not matter then, as long as it is harmless.
 std::int32_t integer_of(const Napi::Object& object, const char* name) {
-  return object.Get(name).As<Napi::Number>().Int32Value();
+  const Napi::Value value = object.Get(name);
+  return value.IsEmpty() || !value.IsNumber() ? 0 : value.As<Napi::Number>().Int32Value();
 }
 
 bool flag_of(const Napi::Object& object, const char* name) {
-  return object.Get(name).ToBoolean();
+  const Napi::Value value = object.Get(name);
+  return !value.IsEmpty() && value.IsBoolean() && value.As<Napi::Boolean>().Value();
+}
+
+// Empty where there is no such text.
+std::string text_of(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsEmpty() || !value.IsString() ? std::string() : value.As<Napi::String>().Utf8Value();
 }
 
 IpAddress address_of(const Napi::Object& object, const char* text, const char* port) {
-  const std::string address = object.Get(text).As<Napi::String>();
+  const std::string address = text_of(object, text);
   return {address, address.find(':') != std::string::npos,
           static_cast<std::uint16_t>(integer_of(object, port))};
 }
@@ -100,7 +110,7 @@ PortObject::PortObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortOb
     Napi::RangeError::New(env, "the rings' memory is too small").ThrowAsJavaScriptException();
     return;
   }
-  const std::string backend = options.Get("backend").As<Napi::String>();
+  const std::string backend = text_of(options, "backend");
   const EngineOptions engine{.backend = backend.c_str(),
                              .batch = static_cast<std::uint32_t>(integer_of(options, "batch")),
                              .polls = static_cast<std::uint32_t>(integer_of(options, "polls"))};
@@ -167,7 +177,7 @@ Napi::Value PortObject::connect(const Napi::CallbackInfo& info) {
                                .local = std::nullopt,
                                .settings = settings_of(options),
                                .token = number(info, 1)};
-  if (options.Get("localAddress").IsString())
+  if (!text_of(options, "localAddress").empty())
     parameters.local = address_of(options, "localAddress", "localPort");
   core_->engine().take_submissions();
   const auto opened = core_->engine().backend().connect(parameters);

@@ -109,7 +109,8 @@ void ThreadWaker::wait_until(std::uint64_t deadline) {
   {
     const std::scoped_lock guard(lock_);
     if (stopping_ || state_ == State::called) return;  // a turn comes anyway
-    // Compared with what the thread really sleeps on: a turn may have taken an earlier wake-up away before it was heard.
+    // Compared with what the thread really sleeps on: a turn may have taken an earlier wake-up away before it
+    // was heard.
     wake = deadline < blocked_until_;
     deadline_ = deadline;
     state_ = State::waiting;

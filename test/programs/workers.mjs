@@ -43,11 +43,15 @@ const modes = {
     await Promise.all([1, 2, 3].map(terminateLoaded));
   },
   async "terminated while they start"() {
-    for (let delay = 0; delay < 40; delay += 4) {
-      const worker = start("./worker_load.mjs");
-      await new Promise((resolve) => setTimeout(resolve, delay * 2));
-      report.codes.push(await worker.terminate());
-    }
+    // Three at a time, at moments between their first and their last step into full load.
+    const lane = async (offset) => {
+      for (let delay = offset; delay < 100; delay += 9) {
+        const worker = start("./worker_load.mjs");
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        report.codes.push(await worker.terminate());
+      }
+    };
+    await Promise.all([1, 4, 7].map(lane));
   },
   async "terminated while everything waits"() {
     for (let round = 0; round < 3; round++)
