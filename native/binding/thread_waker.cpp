@@ -87,12 +87,14 @@ void ThreadWaker::run() {
 }
 
 void ThreadWaker::called(napi_env env, napi_value /*function*/, void* context, void* /*data*/) {
+  // Without an environment a call is only being thrown away, after finalized(): the waker is gone.
+  if (env == nullptr) return;
   auto* waker = static_cast<ThreadWaker*>(context);
   {
     const std::scoped_lock guard(waker->lock_);
     waker->state_ = State::at_rest;
   }
-  if (env != nullptr && waker->host_ != nullptr) waker->host_->turn();
+  if (waker->host_ != nullptr) waker->host_->turn();
 }
 
 void ThreadWaker::update(const Rest& rest) {
