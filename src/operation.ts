@@ -30,6 +30,7 @@ export class Operation implements Waiting {
   #token = 0;
   #kind: Kind = "timer";
   #buffer: ArrayBufferView | undefined;
+  #sender: TcpSocket | undefined;
 
   /** @internal */
   constructor(port: CompletionPort, onComplete: OperationHandler) {
@@ -58,7 +59,9 @@ export class Operation implements Waiting {
     this.#checkSocket(socket);
     socket.checkSendable();
     checkSendData(data);
-    this.#port.send(socket, this.#begin("send"), data);
+    const token = this.#begin("send");
+    this.#sender = socket;
+    this.#port.send(socket, token, data);
     return this;
   }
 
@@ -98,6 +101,8 @@ export class Operation implements Waiting {
     const buffer = this.#buffer;
     this.#token = 0;
     this.#buffer = undefined;
+    this.#sender?.sendEnds();
+    this.#sender = undefined;
     if (outcome.error !== 0) return this.#onComplete(outcomeError(this.#kind, outcome), undefined, this);
     if (this.#kind === "accept") return this.#onComplete(null, port.acceptedSocket(outcome), this);
     if (this.#kind === "timer") return this.#onComplete(null, undefined, this);

@@ -131,6 +131,15 @@ export class PendingReceiveInto extends Pending<number> {
 }
 
 export class PendingSend extends Pending<number> {
+  constructor(private readonly socket: TcpSocket) {
+    super();
+  }
+
+  override settle(port: CompletionPort, outcome: Outcome): void {
+    this.socket.sendEnds();
+    super.settle(port, outcome);
+  }
+
   protected override get syscall(): string {
     return "send";
   }

@@ -218,6 +218,7 @@ export class CompletionPort {
 
   /** @internal A send that an operation waits for. */
   send(socket: TcpSocket, token: number, data: SendData): void {
+    socket.sendBegins();
     const length = this.#place(data);
     if (length < 0)
       this.native.send(socket.index, socket.generation, token, SubmissionFlag.none, largeParts(data));
@@ -231,24 +232,25 @@ export class CompletionPort {
   sendNow(socket: TcpSocket, data: SendData, signal: AbortSignal | undefined): Promise<number> {
     const token = this.#freeTokens.pop() ?? this.#waiting.length;
     const { rings } = this;
+    const flags = socket.hasSends ? SubmissionFlag.none : SubmissionFlag.answered;
     let length = this.#place(data);
     let left: number;
     if (length < 0) {
       const parts = largeParts(data);
       length = mostBytes(parts);
-      left = this.native.send(socket.index, socket.generation, token, SubmissionFlag.answered, parts);
+      left = this.native.send(socket.index, socket.generation, token, flags, parts);
     } else {
-      const flags = SubmissionFlag.answered;
       rings.submit(Opcode.send, socket.index, socket.generation, token, this.#placedAt, length, flags);
       rings.flush();
       left = rings.left;
     }
-    if (left === 0) {
+    if (left === 0 && flags !== SubmissionFlag.none) {
       if (token === this.#waiting.length) this.#waiting.push(undefined);
       this.#freeTokens.push(token);
       return Promise.resolve(length);
     }
-    const pending = new PendingSend();
+    socket.sendBegins();
+    const pending = new PendingSend(socket);
     this.#waiting[token] = pending;
     this.#pendingOperations++;
     return pending.submitted(this, token, signal);

@@ -78,6 +78,7 @@ export class TcpSocket {
   #queued = 0; // bytes of write() that the OS has not taken, as the engine told
   #fresh = 0; // bytes of write() of which the engine has told nothing yet
   #epoch = 0; // when #fresh was last counted
+  #sends = 0; // operations that have still to hear what became of their sends
   #held: Held | undefined;
 
   /** @internal */
@@ -277,6 +278,21 @@ export class TcpSocket {
   /** @internal Throws unless a send may be submitted. */
   checkSendable(): void {
     this.#checkSendable();
+  }
+
+  /** @internal A later send must not complete before these have. */
+  get hasSends(): boolean {
+    return this.#sends > 0;
+  }
+
+  /** @internal A send whose completion follows. */
+  sendBegins(): void {
+    this.#sends++;
+  }
+
+  /** @internal */
+  sendEnds(): void {
+    this.#sends--;
   }
 
   /** @internal Counts bytes of a write that is about to be submitted; returns its flags. */

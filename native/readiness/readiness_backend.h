@@ -13,30 +13,31 @@ namespace portside {
 
 enum class HandleKind : std::uint8_t { none, listener, connecting, stream };
 
-struct ReadinessHandle : Link<ReadinessHandle> {
+// What an echo touches lies in the first of its two cache lines.
+struct alignas(64) ReadinessHandle : Link<ReadinessHandle> {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
   int descriptor = -1;
   HandleKind kind = HandleKind::none;
-  bool queued = false;    // stands in the ready list
-  bool readable = false;  // the last we know: trying may succeed
-  bool writable = false;
-  bool hung_up = false;     // end of stream or an error lies behind the data
-  bool automatic = false;   // push style: receive, or accept, without being asked
-  bool ended = false;       // nothing more can be received
-  bool orderly = false;     // ... as the peer's FIN was seen
-  bool send_ended = false;  // shutdown() was asked for
-  bool closing = false;     // close() waits for what is queued
-  bool closed = false;      // the last completion is emitted
-  bool notify = false;      // JavaScript waits to hear that everything was taken
-  bool told = false;        // JavaScript was told of the failure
-  bool lost_in_send = false;
-  bool blocked = false;  // JavaScript was told that bytes are queued
-  bool referenced = true;
+  bool queued : 1 = false;    // stands in the ready list
+  bool readable : 1 = false;  // the last we know: trying may succeed
+  bool writable : 1 = false;
+  bool hung_up : 1 = false;       // end of stream or an error lies behind the data
+  bool automatic : 1 = false;     // push style: receive, or accept, without being asked
+  bool ended : 1 = false;         // nothing more can be received
+  bool orderly : 1 = false;       // ... as the peer's FIN was seen
+  bool send_ended : 1 = false;    // shutdown() was asked for
+  bool closing : 1 = false;       // close() waits for what is queued
+  bool closed : 1 = false;        // the last completion is emitted
+  bool notify : 1 = false;        // JavaScript waits to hear that everything was taken
+  bool told : 1 = false;          // JavaScript was told of the failure
+  bool lost_in_send : 1 = false;  // a send found the failure
+  bool blocked : 1 = false;       // JavaScript was told that bytes are queued
+  bool referenced : 1 = true;
   std::uint32_t in_line = 0;  // completions that have not reached the ring
   Error failure;              // the connection is lost: what every later operation hears
-  List<Operation> waiting;    // receives; accepts of a listener; the connect
   List<Operation> sends;      // sends and the shutdown, in order
+  List<Operation> waiting;    // receives; accepts of a listener; the connect
   struct ListenerState* listener = nullptr;
 };
 

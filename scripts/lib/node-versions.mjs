@@ -14,7 +14,15 @@ export async function nodeBinary(major) {
   const binary = join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node");
   if (!existsSync(binary)) {
     mkdirSync(folder, { recursive: true });
-    const args = ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${major}`];
+    const args = [
+      "install",
+      "--prefix",
+      folder,
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      `${name}@${major}`,
+    ];
     // npm hands this project's settings on to what it runs; in another folder this one is refused.
     const options = { quiet: true, cwd: folder, env: { npm_config_allow_scripts: undefined } };
     const { code, output } = await run(windows ? "npm.cmd" : "npm", args, options);

@@ -8,6 +8,20 @@ import { Scope } from "../support/scope.js";
 const indexes = (length: number) => Array.from({ length }, (_, index) => index);
 
 describe("sends on one socket", () => {
+  it("complete in the order of the calls, also where a later one is done at once", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    for (let round = 0; round < 20; round++) {
+      const order: string[] = [];
+      const operation = new Completions(CompletionPort.default, () => order.push("operation"));
+      operation.operation.send(client, "a");
+      const later = client.send("b").then(() => order.push("promise"));
+      const last = client.send(pattern(20_000)).then(() => order.push("large"));
+      await Promise.all([operation.nth(1), later, last, receive(server, 20_002)]);
+      expect(order).toEqual(["operation", "promise", "large"]);
+    }
+  });
+
   it("in every form reach the peer in the order of the calls", async () => {
     await using scope = new Scope();
     const { client, server } = await pair(scope, narrow);
