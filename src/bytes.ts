@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { typeError } from "./errors.js";
+import { type PortsideError, rangeError, typeError } from "./errors.js";
 
 /** Bytes to send; a string is sent as UTF-8. */
 export type Bytes = Uint8Array | string;
@@ -9,15 +9,38 @@ export type SendData = Bytes | readonly Bytes[];
 
 const { isUint8Array } = types;
 
-/** Refuses what is not bytes. */
-export function checkSendData(data: unknown): asserts data is SendData {
-  if (typeof data === "string" || isUint8Array(data)) return;
-  if (!Array.isArray(data)) throw typeError("data", "a Uint8Array, a string or a list of these", data);
-  for (let i = 0; i < data.length; i++) {
-    if (typeof data[i] !== "string" && !isUint8Array(data[i])) {
-      throw typeError(`data[${i}]`, "a Uint8Array or a string", data[i]);
-    }
+// One send's result is a number of 31 bits in the rings.
+const mostOfOneSend = 0x7fffffff;
+
+/** What a program passed, checked. A list is copied: what it holds is looked at once, whatever it really is. */
+export function sendDataOf(data: unknown): SendData {
+  if (typeof data === "string") return data;
+  if (isUint8Array(data)) {
+    if (data.byteLength > mostOfOneSend) throw tooLong(data.byteLength);
+    return data;
   }
+  if (!Array.isArray(data)) throw typeError("data", "a Uint8Array, a string or a list of these", data);
+  const parts: Bytes[] = [];
+  let most = 0;
+  for (let i = 0; i < data.length; i++) {
+    const part: unknown = data[i];
+    if (typeof part !== "string" && !isUint8Array(part)) {
+      throw typeError(`data[${i}]`, "a Uint8Array or a string", part);
+    }
+    parts.push(part);
+    most += mostBytes(part);
+  }
+  if (most > mostOfOneSend) throw tooLong(most);
+  return parts;
+}
+
+function tooLong(bytes: number): PortsideError {
+  return rangeError(
+    "data's length in bytes (in several sends it can be as long as you like)",
+    0,
+    mostOfOneSend,
+    bytes,
+  );
 }
 
 /** The most bytes that `data` can take, without encoding it. */
@@ -37,4 +60,13 @@ export function encoded(data: Bytes): Uint8Array {
 /** The bytes of any view, as bytes. */
 export function bytesOfView(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** How long a view is; 0 when its buffer is detached. */
+export function lengthOfView(view: ArrayBufferView): number {
+  try {
+    return view.byteLength;
+  } catch {
+    return 0; // a DataView of a detached buffer does not even tell that
+  }
 }

@@ -48,7 +48,7 @@ const handlerNames = new Set<string>([...socketHandlerNames, "shortage"]);
 
 /**
  * Connects. With handlers the socket is in push style, and `open` runs before the promise resolves. Errors:
- * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses the first one's.
+ * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses, that of the one that failed first.
  */
 export async function connect(options: ConnectOptions, handlers?: SocketHandlers): Promise<TcpSocket> {
   checkOptions(options ?? null, optionNames);

@@ -47,7 +47,8 @@ export class ConnectRace implements Abortable {
     return new Promise<TcpSocket>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      const timer = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout);
+      // The timers hold nothing: the look-up does, and then the attempts, as long as their port does.
+      const timer = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout).unref();
       if (signal) watch(signal, this);
       this.#cleanUp = () => {
         clearTimeout(timer);
@@ -96,10 +97,11 @@ export class ConnectRace implements Abortable {
   #tryNext(): void {
     clearTimeout(this.#nextTimer);
     if (this.#over) return;
+    if (this.#plan.owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect"));
     const address = this.#waiting.shift();
     if (address !== undefined) {
       if (this.#waiting.length > 0)
-        this.#nextTimer = setTimeout(() => this.#tryNext(), this.#plan.attemptDelay);
+        this.#nextTimer = setTimeout(() => this.#tryNext(), this.#plan.attemptDelay).unref();
       return this.#start(address);
     }
     if (this.#running.size > 0) return;

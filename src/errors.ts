@@ -110,7 +110,11 @@ export function closedError(what: string): PortsideError {
 }
 
 function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY });
+  try {
+    return inspect(value, { depth: 0, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY });
+  } catch {
+    return "something that cannot be shown"; // a view of a detached buffer, a proxy that throws
+  }
 }
 
 export function typeError(name: string, expected: string, value: unknown): PortsideError {

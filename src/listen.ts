@@ -1,4 +1,4 @@
-import { abortError } from "./errors.js";
+import { abortError, closedError } from "./errors.js";
 import { type ListenHandlers, TcpListener } from "./listener.js";
 import { addressesOf } from "./lookup.js";
 import {
@@ -71,6 +71,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   const owner = completionPortOf(options, "listen");
   const addresses = host === undefined ? anyAddress : (await addressesOf(host, 0)).slice(0, 1);
   if (signal?.aborted) throw abortError("listen", signal.reason);
+  if (owner.closed) throw closedError("listen");
   const handle = openFirst(addresses, parameters.port, (address) =>
     owner.native.listen({ ...parameters, address }),
   );

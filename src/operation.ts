@@ -1,5 +1,5 @@
 import type { SendData } from "./bytes.js";
-import { checkSendData } from "./bytes.js";
+import { sendDataOf } from "./bytes.js";
 import { closedError, type PortsideError, stateError, typeError } from "./errors.js";
 import { TcpListener } from "./listener.js";
 import { Opcode } from "./names.js";
@@ -58,10 +58,17 @@ export class Operation implements Waiting {
   send(socket: TcpSocket, data: SendData): this {
     this.#checkSocket(socket);
     socket.checkSendable();
-    checkSendData(data);
+    const checked = sendDataOf(data);
     const token = this.#begin("send");
+    try {
+      this.#port.send(socket, token, checked);
+    } catch (error) {
+      this.#token = 0;
+      this.#port.expectNot(token);
+      throw error; // a text that is too long to be encoded
+    }
     this.#sender = socket;
-    this.#port.send(socket, token, data);
+    socket.sendBegins();
     return this;
   }
 

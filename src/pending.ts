@@ -1,5 +1,5 @@
 import { type Abortable, checkSignal, unwatch, watch } from "./abort.js";
-import { bytesOfView } from "./bytes.js";
+import { bytesOfView, lengthOfView } from "./bytes.js";
 import { abortError, canceledError, type PortsideError, systemError } from "./errors.js";
 import { errorName } from "./native.js";
 import type { CompletionPort } from "./port.js";
@@ -38,7 +38,7 @@ export function outcomeError(
 /** Copies received bytes into a program's buffer; false when it is gone, or has shrunk below them. */
 export function copyInto(buffer: ArrayBufferView, port: CompletionPort, outcome: Outcome): boolean {
   // A detached buffer has no length, and a view of one that shrank may be out of its bounds: both read as 0 bytes.
-  if (buffer.byteLength < outcome.result) return false;
+  if (lengthOfView(buffer) < outcome.result) return false;
   if (outcome.result > 0) bytesOfView(buffer).set(port.receivedView(outcome.offset, outcome.result));
   return true;
 }

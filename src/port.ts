@@ -44,6 +44,9 @@ const onHeap = 64;
 
 const portOptionNames = new Set(["backend", "waker", "batch", "polls"]);
 
+// As it is now: a test's fake timers must not stop the engine.
+const immediately = setImmediate;
+
 // Ports that are open: they live until they are closed, whoever forgets them.
 const openPorts = new Set<CompletionPort>();
 let defaultPort: CompletionPort | undefined;
@@ -83,7 +86,8 @@ export class CompletionPort {
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   #placedAt = 0;
-  #packetsWait = false;
+  #packets: Uint8Array[] = [];
+  #packetsWait = false; // for a listener
   #blockadesSeen = 0;
   #posted = 0;
   #openHandles = 0;
@@ -101,7 +105,7 @@ export class CompletionPort {
       { backend, loop: wakerOf(options.waker) === "loop", batch, polls },
       this.rings,
       () => this.#deliver(),
-      () => setImmediate(() => this.native.turn()),
+      () => immediately(() => this.native.turn()),
     );
     this.rings.port = this.native;
     const description = this.native.describe();
@@ -218,7 +222,6 @@ export class CompletionPort {
 
   /** @internal A send that an operation waits for. */
   send(socket: TcpSocket, token: number, data: SendData): void {
-    socket.sendBegins();
     const length = this.#place(data);
     if (length < 0)
       this.native.send(socket.index, socket.generation, token, SubmissionFlag.none, largeParts(data));
@@ -386,18 +389,30 @@ export class CompletionPort {
     }
   }
 
+  // A listener may take itself off, or close the port, at any packet: the others wait for the next one.
   #takePackets(): void {
     this.#packetsWait = this.#listeners.size === 0;
     if (this.#packetsWait || this.closed) return;
-    for (const packet of this.native.takePackets()) {
+    const packets = this.#packets.concat(this.native.takePackets());
+    let next = 0;
+    while (next < packets.length && this.#listeners.size > 0 && !this.closed) {
       this.#posted++;
-      const value = restore(packet);
-      for (const listener of this.#listeners) {
-        try {
-          listener(value);
-        } catch (error) {
-          reportUncaught(error);
-        }
+      try {
+        this.#handOut(restore(packets[next++] as Uint8Array));
+      } catch (error) {
+        reportUncaught(error); // a value that is nested too deeply to be restored
+      }
+    }
+    this.#packets = packets.slice(next);
+    this.#packetsWait = this.#packets.length > 0;
+  }
+
+  #handOut(value: unknown): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(value);
+      } catch (error) {
+        reportUncaught(error);
       }
     }
   }
@@ -432,7 +447,7 @@ export class CompletionPort {
     this.#lastStats = this.native.stats();
     this.native.close();
     // After the promises of all that has ended, however many hops they take.
-    setImmediate(() => this.#closing?.resolve());
+    immediately(() => this.#closing?.resolve());
   }
 }
 

@@ -1,5 +1,5 @@
 import type { SendData } from "./bytes.js";
-import { checkSendData } from "./bytes.js";
+import { lengthOfView, sendDataOf } from "./bytes.js";
 import { closedError, type PortsideError, stateError, systemError, typeError, valueError } from "./errors.js";
 import { Opcode, SubmissionFlag } from "./names.js";
 import type { NativeAddress } from "./native.js";
@@ -127,10 +127,10 @@ export class TcpSocket {
   send(data: SendData, options?: SignalOptions): Promise<number> {
     try {
       this.#checkSendable();
-      checkSendData(data);
+      const checked = sendDataOf(data);
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "send");
-      return this.owner.sendNow(this, data, signal);
+      return this.owner.sendNow(this, checked, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -165,8 +165,7 @@ export class TcpSocket {
    */
   write(data: SendData): boolean {
     this.#checkSendable();
-    checkSendData(data);
-    this.owner.write(this, data);
+    this.owner.write(this, sendDataOf(data));
     return (this.#state & State.drainOwed) === 0;
   }
 
@@ -376,7 +375,9 @@ export class TcpSocket {
 
   /** @internal */
   drained(): void {
-    this.#queued = 0;
+    // What was written since may wait again: then it drains again.
+    this.#queued = this.owner.native.queued(this.index, this.generation);
+    if (this.#queued > 0) return;
     if ((this.#state & State.drainOwed) === 0) return;
     this.#state &= ~State.drainOwed;
     if ((this.#state & State.closing) === 0) this.#style.handlers?.drain?.(this);
@@ -485,5 +486,5 @@ const receiveOptionNames = new Set(["signal", "size"]);
 /** Refuses what nothing can be received into. @internal */
 export function checkReceiveBuffer(buffer: unknown): asserts buffer is ArrayBufferView {
   if (!ArrayBuffer.isView(buffer)) throw typeError("buffer", "a Uint8Array or another view of bytes", buffer);
-  if (buffer.byteLength === 0) throw valueError("buffer", "must have room for at least one byte", buffer);
+  if (lengthOfView(buffer) === 0) throw valueError("buffer", "must have room for at least one byte", buffer);
 }

@@ -66,7 +66,9 @@ void PortCore::yield() {
   yielding_ = true;
   const Napi::HandleScope scope(env_);
   yield_.Value().Call({});
-  if (env_.IsExceptionPending()) (void)env_.GetAndClearPendingException();
+  if (!env_.IsExceptionPending()) return;
+  (void)env_.GetAndClearPendingException();
+  yielding_ = false;  // nothing was scheduled; the next update asks again
 }
 
 void PortCore::turn_after_yield() {

@@ -138,15 +138,19 @@ Napi::Value PortObject::send(const Napi::CallbackInfo& info) {
   if (!core_) return Napi::Number::New(env, 0);
   // What was submitted before goes before.
   core_->engine().take_submissions();
-  std::vector<Bytes> parts;
+  // All views first, then where their bytes lie: reading a list may run a getter, which may detach a view.
+  std::vector<napi_value> views;
   if (info[4].IsArray()) {
     const auto list = info[4].As<Napi::Array>();
-    parts.reserve(list.Length());
     for (std::uint32_t i = 0; i < list.Length(); i++)
-      parts.push_back(bytes_of(env, list.Get(i)));
+      views.push_back(list.Get(i));
   } else {
-    parts.push_back(bytes_of(env, info[4]));
+    views.push_back(info[4]);
   }
+  std::vector<Bytes> parts;
+  parts.reserve(views.size());
+  for (napi_value view : views)
+    parts.push_back(bytes_of(env, view));
   const auto left = core_->engine().send(handle_id(info), number(info, 2), parts, integer(info, 3));
   core_->update();
   return Napi::Number::New(env, static_cast<double>(left));

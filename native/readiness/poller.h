@@ -14,7 +14,8 @@ struct ReadyEvent {
   std::uint64_t tag = 0;
   bool readable = false;
   bool writable = false;
-  bool hung_up = false;  // end of stream or an error lies behind the data: a short read is not the last one
+  bool hung_up = false;  // end of stream or an error lies behind the data
+  bool urgent = false;   // urgent data lie in the stream: a receive stops short at them (tcp(7))
 };
 
 // Edge-triggered: an event says that something changed, and is not repeated while nothing does.

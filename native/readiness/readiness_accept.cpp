@@ -6,6 +6,7 @@
 namespace portside {
 namespace {
 
+constexpr unsigned tries_per_visit = 1024;
 constexpr std::uint64_t retry_after = 50;  // milliseconds; sooner when a handle of ours is closed
 
 }  // namespace
@@ -15,7 +16,9 @@ bool ReadinessBackend::wants_to_accept(const Handle& handle) const {
 }
 
 void ReadinessBackend::serve_listener(Handle& handle) {
-  while (handle.readable && wants_to_accept(handle) && can_go_ahead(handle)) {
+  // Bounded: errors that pass may come one after the other.
+  unsigned tries = tries_per_visit;
+  while (tries-- > 0 && handle.readable && wants_to_accept(handle) && can_go_ahead(handle)) {
     if (!accept_one(handle)) return;
   }
 }

@@ -134,7 +134,7 @@ void ReadinessBackend::note(const ReadyEvent& event) {
   if (!handle) return;  // closed meanwhile
   handle->readable |= event.readable || event.hung_up;
   handle->writable |= event.writable || event.hung_up;
-  handle->hung_up |= event.hung_up;
+  handle->read_on |= event.hung_up || event.urgent;
   make_ready(*handle);
 }
 

@@ -22,7 +22,7 @@ struct alignas(64) ReadinessHandle : Link<ReadinessHandle> {
   bool queued : 1 = false;    // stands in the ready list
   bool readable : 1 = false;  // the last we know: trying may succeed
   bool writable : 1 = false;
-  bool hung_up : 1 = false;       // end of stream or an error lies behind the data
+  bool read_on : 1 = false;       // a short read is not the last one: more than data lies in the stream
   bool automatic : 1 = false;     // push style: receive, or accept, without being asked
   bool ended : 1 = false;         // nothing more can be received
   bool orderly : 1 = false;       // ... as the peer's FIN was seen

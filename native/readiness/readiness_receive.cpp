@@ -40,7 +40,7 @@ void ReadinessBackend::serve_receive(Handle& handle) {
   if (moved.error) return lost_receiving(handle, moved.error);
   if (moved.bytes == 0) return end_of_stream(handle);
   // Less than asked for: the kernel has no more, and its next edge will tell of what comes.
-  if (moved.bytes < limit && !handle.hung_up) handle.readable = false;
+  if (moved.bytes < limit && !handle.read_on) handle.readable = false;
   received(handle, static_cast<std::uint32_t>(moved.bytes));
 }
 

@@ -50,6 +50,7 @@ std::size_t ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::
   const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
   if (handle.failure || handle.send_ended) {
     finish(&handle, token, result_of(ended, size, 0));
+    if (token == 0 && handle.failure) tell_failure(handle);
     return completion_follows;
   }
   std::size_t taken = 0;
@@ -177,7 +178,7 @@ void ReadinessBackend::lost_sending(Handle& handle, Error error) {
   while (Operation* operation = handle.sends.first())
     complete(handle, handle.sends, *operation, error, 0);
   if (handle.closing) return close(handle);
-  handle.readable = handle.hung_up = true;
+  handle.readable = handle.read_on = true;
   if (handle.ended || !handle.automatic) return tell_failure(handle);
   make_ready(handle);
 }

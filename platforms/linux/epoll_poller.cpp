@@ -29,7 +29,7 @@ Error EpollPoller::open() {
 }
 
 Error EpollPoller::add_stream(int descriptor, std::uint64_t tag) {
-  return add(descriptor, tag, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  return add(descriptor, tag, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET);
 }
 
 Error EpollPoller::add_listener(int descriptor, std::uint64_t tag) {
@@ -62,7 +62,8 @@ std::span<const ReadyEvent> EpollPoller::wait() {
     events_[kept++] = {.tag = event.data.u64,
                        .readable = (event.events & EPOLLIN) != 0,
                        .writable = (event.events & EPOLLOUT) != 0,
-                       .hung_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0};
+                       .hung_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
+                       .urgent = (event.events & EPOLLPRI) != 0};
   }
   return {events_.data(), kept};
 }

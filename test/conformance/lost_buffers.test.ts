@@ -224,3 +224,31 @@ async function expectGap(socket: TcpSocket, receiving: Promise<number>, sent: Ui
   else expect(missing).toBe(taken);
   expect(difference(rest, sent.subarray(missing))).toBe("");
 }
+
+describe("a DataView whose buffer is detached", () => {
+  it("ends its receive with EFAULT, in every form", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    const view = () => new DataView(new ArrayBuffer(8));
+    const lose = (lost: DataView) => structuredClone(lost.buffer, { transfer: [lost.buffer as ArrayBuffer] });
+    const first = view();
+    const second = view();
+    const promised = failure(server.recvInto(first), "EFAULT");
+    const operation = new Completions(CompletionPort.default);
+    operation.operation.recv(server, second);
+    lose(first);
+    lose(second);
+    await client.send("x");
+    await promised;
+    await client.send("y");
+    expect((await operation.nth(1)).error?.code).toBe("EFAULT");
+  });
+
+  it("is refused when it is detached before", async () => {
+    await using scope = new Scope();
+    const { server } = await pair(scope);
+    const lost = new DataView(new ArrayBuffer(8));
+    structuredClone(lost.buffer, { transfer: [lost.buffer as ArrayBuffer] });
+    await failure(server.recvInto(lost), "ERR_INVALID_ARG_VALUE");
+  });
+});

@@ -190,6 +190,15 @@ describe("closing a port", () => {
     thrown(() => port.operation(() => {}).timer(1), "EBADF");
   });
 
+  it("while listen() and connect() still look names up ends these with EBADF, and then completes", async () => {
+    await using scope = new Scope();
+    const server = await netServer(scope);
+    const port = new CompletionPort();
+    const listening = failure(listen({ ...loopback, completionPort: port }), "EBADF");
+    const connecting = failure(connect({ ...loopback, port: server.port, completionPort: port }), "EBADF");
+    await Promise.all([port.close(), listening, connecting]);
+  });
+
   it("from within a completion of its own is safe", async () => {
     await using scope = new Scope();
     for (const kind of ["timer", "posted", "recv"] as const) {

@@ -4,9 +4,21 @@ import { describe, expect, it } from "vitest";
 import { thrown } from "../support/failure.js";
 import { deferred, event } from "../support/wait.js";
 
-const _loopback = { host: "127.0.0.1" };
-
 describe("a posted value", () => {
+  it("waits when its listener has taken itself off at the value before", async () => {
+    await using port = new CompletionPort();
+    const next = () =>
+      new Promise((resolve) => {
+        const listener = (value: unknown) => {
+          port.off("posted", listener);
+          resolve(value);
+        };
+        port.on("posted", listener);
+      });
+    for (const value of [1, 2, 3]) port.post(value);
+    for (const value of [1, 2, 3]) expect(await next()).toBe(value);
+  });
+
   it("arrives, in order, and never inside post()", async () => {
     await using port = new CompletionPort();
     const got: unknown[] = [];
