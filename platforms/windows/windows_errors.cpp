@@ -27,9 +27,9 @@ constexpr Row row(long native, ErrorCode code) {
 // ERROR_HANDLES_CLOSED, which mingw's headers lack: what closesocket() makes of a pending receive under Wine.
 constexpr long handles_closed = 676;
 
-// Where one code has several meanings, or Windows' own translation into Winsock's codes has lost one, the name
-// stands here that the same happening has on POSIX systems: no port left is EADDRNOTAVAIL, and an unreachable
-// UDP port refuses.
+// Where one code has several meanings, or Windows' own translation into Winsock's codes has lost one, the
+// name stands here that the same happening has on POSIX systems: no port left is EADDRNOTAVAIL, and an
+// unreachable UDP port refuses.
 constexpr std::array rows = {
     row(ERROR_INVALID_FUNCTION, ErrorCode::NOSYS),
     row(ERROR_FILE_NOT_FOUND, ErrorCode::NOENT),
