@@ -79,6 +79,13 @@ struct Opened {
 
 using Bytes = std::span<const std::uint8_t>;
 
+inline std::size_t size_of(std::span<const Bytes> parts) {
+  std::size_t size = 0;
+  for (const auto& part : parts)
+    size += part.size();
+  return size;
+}
+
 class Backend {
  public:
   Backend() = default;

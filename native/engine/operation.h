@@ -20,10 +20,20 @@ struct Operation : Link<Operation> {
   std::uint32_t done = 0;   // send: bytes taken by the OS
   std::int32_t flags = 0;
   std::vector<std::uint8_t> bytes;  // send: what is left over, in memory of ours
-  std::uint32_t bytes_at = 0;       // send: first of `bytes` that is not taken
+  std::uint32_t bytes_at = 0;       // send: how many of `bytes` the OS has taken
+  // Only where the OS works on our memory: bytes it was given and has not answered for, in so many pieces.
+  std::uint32_t posted = 0;
+  std::uint32_t in_flight = 0;
+  bool completed = false;  // JavaScript has its answer; the last piece that comes back deletes it
 
   std::uint32_t left() const { return static_cast<std::uint32_t>(bytes.size()) - bytes_at; }
 };
+
+// At the end of an operation: what the OS still works with outlives it.
+inline void dispose(Operation* operation) {
+  operation->completed = true;
+  if (operation->in_flight == 0) delete operation;
+}
 
 // Tokens are small numbers that JavaScript deals out and takes back with the completion.
 class OperationTable {

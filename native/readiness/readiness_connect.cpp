@@ -2,17 +2,17 @@
 
 namespace portside {
 
+sockets::Made ReadinessBackend::start_connecting(const ConnectParameters& parameters) {
+  return sockets::make_connecting(parameters);
+}
+
 void ReadinessBackend::serve_connecting(Handle& handle) {
-  Operation& operation = *handle.waiting.first();
   const Error error = sockets::connect_result(handle.descriptor);
   if (error.code == ErrorCode::INPROGRESS) {
     handle.writable = false;  // woken for nothing
     return;
   }
-  complete(handle, handle.waiting, operation, error, 0);
-  if (error) return close(handle);
-  handle.kind = HandleKind::stream;
-  parts_.counters.connected++;
+  connected(handle, error);
 }
 
 }  // namespace portside

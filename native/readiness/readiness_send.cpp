@@ -1,6 +1,4 @@
-// Sending: straight from the caller's memory as far as the kernel takes it at once; what is left over is
-// copied, and goes out, in order, as the kernel has room.
-#include <algorithm>
+// Queued sends, as the kernel has room for them.
 #include <array>
 
 #include "readiness_backend.h"
@@ -11,107 +9,7 @@ namespace {
 // One visit sends no more, so that a fast reader of one connection does not hold up the others.
 constexpr std::size_t bytes_per_visit = 1024 * 1024;
 
-// Small writes that wait are joined up to this size: fewer, larger sends.
-constexpr std::size_t join_up_to = 64 * 1024;
-
-// What a send answers when it is not done.
-constexpr std::size_t completion_follows = 1;
-
-std::size_t size_of(std::span<const Bytes> parts) {
-  std::size_t size = 0;
-  for (const auto& part : parts)
-    size += part.size();
-  return size;
-}
-
-void append_from(std::vector<std::uint8_t>& to, std::span<const Bytes> parts, std::size_t skip) {
-  for (const auto& part : parts) {
-    const auto skipped = std::min(skip, part.size());
-    skip -= skipped;
-    to.insert(to.end(), part.begin() + static_cast<std::ptrdiff_t>(skipped), part.end());
-  }
-}
-
-Completion result_of(Error error, std::size_t size, std::size_t taken) {
-  Completion completion{};
-  completion.result = error ? 0 : static_cast<std::int32_t>(size);
-  completion.error = static_cast<std::int32_t>(error.code);
-  completion.native = error.native;
-  completion.bytes_sent = static_cast<std::uint32_t>(taken);
-  return completion;
-}
-
 }  // namespace
-
-std::size_t ReadinessBackend::send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
-                                      std::int32_t flags) {
-  if (flags & notify_drained) handle.notify = true;
-  const std::size_t size = size_of(parts);
-  const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
-  if (handle.failure || handle.send_ended) {
-    finish(&handle, token, result_of(ended, size, 0));
-    if (token == 0 && handle.failure) tell_failure(handle);
-    return completion_follows;
-  }
-  std::size_t taken = 0;
-  if (handle.sends.empty() && handle.writable && size > 0) {
-    const auto now = parts.first(std::min(parts.size(), sockets::max_parts));
-    const auto moved = sockets::send(handle.descriptor, now);
-    if (moved.error && moved.error.code != ErrorCode::AGAIN) {
-      finish(&handle, token, result_of(moved.error, size, 0));
-      lost_sending(handle, moved.error);
-      return completion_follows;
-    }
-    taken = moved.bytes;
-    if (taken < size_of(now)) handle.writable = false;
-  }
-  parts_.counters.bytes_sent += taken;
-  if (taken < size || !handle.sends.empty()) return queue_send(handle, token, parts, taken, flags);
-  if (token != 0 && (flags & answered)) {
-    parts_.counters.completed++;
-  } else {
-    finish(&handle, token, result_of({}, size, taken));
-  }
-  sends_are_out(handle);
-  return 0;
-}
-
-std::size_t ReadinessBackend::queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
-                                         std::size_t taken, std::int32_t flags) {
-  const std::size_t size = size_of(parts);
-  const auto left = static_cast<std::uint32_t>(size - taken);
-  parts_.counters.bytes_queued += left;
-  Operation* last = handle.sends.last();
-  const bool joins = token == 0 && last && last->token == 0 && last->opcode == Opcode::send &&
-                     last->bytes.size() + left <= join_up_to;
-  if (!joins) {
-    last = &make_operation(handle, handle.sends, token, Opcode::send);
-    last->size = static_cast<std::uint32_t>(size);
-    last->done = static_cast<std::uint32_t>(taken);
-  }
-  append_from(last->bytes, parts, taken);
-  make_ready(handle);
-  if (token != 0) return std::max<std::size_t>(left, completion_follows);
-  handle.blocked = true;
-  if (flags & answered) return left;
-  Completion completion{};
-  completion.kind = CompletionKind::blocked;
-  completion.result = static_cast<std::int32_t>(left);
-  emit(handle, completion);
-  return left;
-}
-
-void ReadinessBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
-  if (handle.failure) return finish(&handle, token, result_of(handle.failure, 0, 0));
-  if (!handle.sends.empty()) {
-    handle.send_ended = true;
-    make_operation(handle, handle.sends, token, Opcode::shutdown);
-    return;
-  }
-  const Error error = handle.send_ended ? Error{} : sockets::shutdown_sending(handle.descriptor);
-  handle.send_ended = true;
-  finish(&handle, token, result_of(error, 0, 0));
-}
 
 void ReadinessBackend::serve_sends(Handle& handle) {
   std::size_t sent = 0;
@@ -146,52 +44,6 @@ bool ReadinessBackend::send_some(Handle& handle) {
   if (moved.error || moved.bytes < wanted) handle.writable = false;
   taken(handle, moved.bytes);
   return true;
-}
-
-void ReadinessBackend::taken(Handle& handle, std::size_t bytes) {
-  parts_.counters.bytes_sent += bytes;
-  while (Operation* operation = handle.sends.first()) {
-    if (operation->opcode != Opcode::send) return;
-    const auto part = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, operation->left()));
-    operation->bytes_at += part;
-    operation->done += part;
-    parts_.counters.bytes_queued -= part;
-    bytes -= part;
-    if (operation->left() > 0) return;
-    complete(handle, handle.sends, *operation, {}, static_cast<std::int32_t>(operation->size));
-  }
-}
-
-void ReadinessBackend::sends_are_out(Handle& handle) {
-  if (handle.closing) return close(handle);
-  if (!handle.blocked && !handle.notify) return;
-  handle.blocked = handle.notify = false;
-  Completion completion{};
-  completion.kind = CompletionKind::drained;
-  emit(handle, completion);
-}
-
-// A send found the connection gone. Bytes that the peer sent before may still be there to receive.
-void ReadinessBackend::lost_sending(Handle& handle, Error error) {
-  handle.failure = error;
-  handle.lost_in_send = true;
-  while (Operation* operation = handle.sends.first())
-    complete(handle, handle.sends, *operation, error, 0);
-  if (handle.closing) return close(handle);
-  handle.readable = handle.read_on = true;
-  if (handle.ended || !handle.automatic) return tell_failure(handle);
-  make_ready(handle);
-}
-
-void ReadinessBackend::tell_failure(Handle& handle) {
-  if (handle.told) return;
-  handle.told = true;
-  Completion completion{};
-  completion.kind = CompletionKind::failed;
-  completion.token = handle.lost_in_send ? 1 : 0;
-  completion.error = static_cast<std::int32_t>(handle.failure.code);
-  completion.native = handle.failure.native;
-  emit(handle, completion);
 }
 
 }  // namespace portside

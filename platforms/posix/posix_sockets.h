@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "../../native/readiness/sockets.h"
+#include "../../native/readiness/readiness_sockets.h"
 
 namespace portside::sockets {
 

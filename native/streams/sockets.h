@@ -1,5 +1,5 @@
-// The sockets of a readiness system: non-blocking, never raising signals, closed on exec. Implemented once
-// for what the POSIX systems share, and by the room for what differs.
+// The sockets of a system: non-blocking, never raising signals, not inherited by other programs. Implemented
+// once for what the POSIX systems share, and by the room for what differs.
 #pragma once
 
 #include <cstddef>
@@ -24,16 +24,6 @@ struct Moved {
 };
 
 Made make_listener(const ListenParameters& parameters);
-Made make_connecting(const ConnectParameters& parameters);
-Error connect_result(int descriptor);
-
-// EAGAIN when nobody waits.
-Made accept(int listener);
-// For an accepted socket: what its listener's settings say and the OS does not let it inherit.
-Error adopt(int descriptor, const SocketSettings& settings);
-// True for errors of accept() that concern one connection and not the listener.
-bool is_accept_transient(ErrorCode code);
-
 Moved receive(int descriptor, std::span<std::uint8_t> into);
 Moved send(int descriptor, std::span<const Bytes> parts);  // at most max_parts of them
 inline constexpr std::size_t max_parts = 64;

@@ -2,15 +2,15 @@
 // nothing.
 #include <algorithm>
 
-#include "readiness_backend.h"
+#include "stream_backend.h"
 
 namespace portside {
 
-bool ReadinessBackend::wants_to_receive(const Handle& handle) const {
+bool StreamBackend::wants_to_receive(const Handle& handle) const {
   return !handle.ended && (handle.automatic || !handle.waiting.empty());
 }
 
-void ReadinessBackend::submit_receive(Handle& handle, const Submission& submission) {
+void StreamBackend::submit_receive(Handle& handle, const Submission& submission) {
   if (handle.ended) {
     Completion nothing_more{};
     if (!handle.orderly) {
@@ -24,14 +24,11 @@ void ReadinessBackend::submit_receive(Handle& handle, const Submission& submissi
 }
 
 // One receive a visit: the next connection's turn comes before this one's second.
-void ReadinessBackend::serve_receive(Handle& handle) {
+void StreamBackend::serve_receive(Handle& handle) {
   if (!can_go_ahead(handle) || !parts_.received.has_room()) return;
   const std::uint32_t limit = handle.automatic ? receive_limit : handle.waiting.first()->size;
   const auto moved = sockets::receive(handle.descriptor, {parts_.received.next(), limit});
-  if (moved.error.code == ErrorCode::AGAIN) {
-    handle.readable = false;
-    return;
-  }
+  if (moved.error.code == ErrorCode::AGAIN) return nothing_more(handle);
   if (moved.error.code == ErrorCode::PIPE) {
     // The peer's FIN has come, and then its reset: what was to be received is complete, sending is over.
     handle.failure = moved.error;
@@ -39,12 +36,17 @@ void ReadinessBackend::serve_receive(Handle& handle) {
   }
   if (moved.error) return lost_receiving(handle, moved.error);
   if (moved.bytes == 0) return end_of_stream(handle);
-  // Less than asked for: the kernel has no more, and its next edge will tell of what comes.
-  if (moved.bytes < limit && !handle.read_on) handle.readable = false;
   received(handle, static_cast<std::uint32_t>(moved.bytes));
+  // Less than asked for: the kernel has no more.
+  if (moved.bytes < limit && !handle.read_on) nothing_more(handle);
 }
 
-void ReadinessBackend::received(Handle& handle, std::uint32_t bytes) {
+void StreamBackend::nothing_more(Handle& handle) {
+  handle.readable = false;
+  await_data(handle);
+}
+
+void StreamBackend::received(Handle& handle, std::uint32_t bytes) {
   parts_.counters.bytes_received += bytes;
   Completion completion{};
   completion.result = static_cast<std::int32_t>(bytes);
@@ -59,7 +61,7 @@ void ReadinessBackend::received(Handle& handle, std::uint32_t bytes) {
   delete operation;
 }
 
-void ReadinessBackend::end_of_stream(Handle& handle) {
+void StreamBackend::end_of_stream(Handle& handle) {
   // After a reset that a send has seen, the kernel says "end of stream" to the next receive; it is no orderly
   // end.
   // A send's EPIPE is different: this end was ready to hear the peer's FIN, which has come.
@@ -74,7 +76,7 @@ void ReadinessBackend::end_of_stream(Handle& handle) {
 }
 
 // The connection is gone. Everything that waits hears why, and so does everything that comes after.
-void ReadinessBackend::lost_receiving(Handle& handle, Error error) {
+void StreamBackend::lost_receiving(Handle& handle, Error error) {
   handle.failure = error;
   handle.ended = true;
   for (auto* list : {&handle.waiting, &handle.sends}) {

@@ -1,0 +1,19 @@
+// What only readiness systems ask of their sockets.
+#pragma once
+
+#include "../streams/sockets.h"
+
+namespace portside::sockets {
+
+// On its way, or already there: connect_result() tells once it is writable.
+Made make_connecting(const ConnectParameters& parameters);
+Error connect_result(int descriptor);
+
+// EAGAIN when nobody waits.
+Made accept(int listener);
+// For an accepted socket: what its listener's settings say and the OS does not let it inherit.
+Error adopt(int descriptor, const SocketSettings& settings);
+// True for errors of accept() that concern one connection and not the listener.
+bool is_accept_transient(ErrorCode code);
+
+}  // namespace portside::sockets
