@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { system as linux } from "./linux/system.js";
 import type { System } from "./system.js";
+import { system as windows } from "./windows/system.js";
 
 export type { System } from "./system.js";
 
 // One line a room: `process.platform`, and its system.
 const rooms: Record<string, { name: string; system: System }> = {
   linux: { name: "linux", system: linux },
+  win32: { name: "windows", system: windows },
 };
 
 const room = rooms[process.platform];

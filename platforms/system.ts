@@ -15,6 +15,9 @@ export interface System {
   /** Lowers the limit: for tests of shortage. */
   lowerDescriptorLimit(limit: number): void;
 
+  /** Descriptors (handles) this process has open. Main thread only. */
+  openDescriptors(): number;
+
   /** Bytes of memory this process holds. */
   ownResidentMemory(): number;
 

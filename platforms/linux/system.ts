@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { release } from "node:os";
 import { isMainThread } from "node:worker_threads";
@@ -94,6 +94,8 @@ export const system: System = {
       throw new Error("setrlimit(RLIMIT_NOFILE) fails");
     raised = limit;
   },
+
+  openDescriptors: () => readdirSync("/proc/self/fd").length - 1, // one is the reading's own
 
   ownResidentMemory: ownResident,
   residentMemory: (pid) => residentOf(pid),
