@@ -13,6 +13,9 @@ namespace {
 // A connection that is broken before it is accepted costs a try; so many in a row are enough.
 constexpr unsigned most_broken = 64;
 
+// A pool that nothing has asked for more in so many milliseconds shrinks, as its accepts are used up.
+constexpr std::uint64_t calm_after = 1000;
+
 // What came with the connection itself.
 constexpr std::uint32_t first_bytes = 4096;
 
@@ -136,6 +139,11 @@ void IocpBackend::accept_came(AcceptRequest& request, const Ended& ended) {
     if (pool.handle != nullptr) top_up(*pool.handle);
     return;
   }
+  const auto low = pool.handle->listener->parameters.accepting.low;
+  if (pool.target > low && parts_.now >= pool.calm_at) {
+    pool.target = std::max(low, pool.target / 2);
+    pool.calm_at = parts_.now + calm_after;
+  }
   request.data = ended.bytes;
   pool.accepted.append(request);
   pool.accepted_count++;
@@ -150,10 +158,9 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
   if (pool.handle == nullptr) return not_begun(pool);
   const auto high = pool.handle->listener->parameters.accepting.high;
   pool.target = std::min(high, pool.target * 2);
-  pool.was_called = true;
+  pool.calm_at = parts_.now + calm_after;
   drop_silent(pool);
   top_up(*pool.handle);
-  need_housekeeping();
 }
 
 // An accept that waits for data is held by a client that says nothing.
@@ -169,15 +176,6 @@ void IocpBackend::drop_silent(AcceptPool& pool) {
     parts_.counters.accepts_timed_out++;
     (void)::CancelIoEx(listener, request);
   }
-}
-
-// From time to time: drops silent clients, and lets a pool shrink that nothing has asked for more. False when
-// there is nothing to come back for.
-bool IocpBackend::review(AcceptPool& pool) {
-  const auto& settings = pool.handle->listener->parameters.accepting;
-  drop_silent(pool);
-  if (!std::exchange(pool.was_called, false)) pool.target = std::max(settings.low, pool.target / 2);
-  return settings.with_data || pool.target > settings.low;
 }
 
 // --- handing them on ---

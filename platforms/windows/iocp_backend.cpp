@@ -5,6 +5,7 @@
 #include "extension_functions.h"
 #include "windows_errors.h"
 #include "windows_sockets.h"
+#include "wine.h"
 
 namespace portside {
 namespace {
@@ -109,7 +110,7 @@ Error IocpBackend::associate(Handle& handle) {
 }
 
 Opened IocpBackend::listen(const ListenParameters& parameters) {
-  if (parameters.accepting.reuse_sockets && sockets::reused_sockets_are_broken()) {
+  if (parameters.accepting.reuse_sockets && reused_sockets_are_broken()) {
     return {{}, {ErrorCode::NOTSUP, 0}, "DisconnectEx"};
   }
   return StreamBackend::listen(parameters);
@@ -210,8 +211,11 @@ void IocpBackend::keep_house() {
     make_ready(*handle);
   }
   bool again = !lingering_.empty() || !short_of_memory_.empty();
-  for (AcceptPool* pool : pools_)
-    again |= review(*pool);
+  for (AcceptPool* pool : pools_) {
+    if (!pool->handle->listener->parameters.accepting.with_data) continue;
+    drop_silent(*pool);
+    again = true;
+  }
   if (again) need_housekeeping();
 }
 

@@ -53,7 +53,6 @@ class IocpBackend final : public StreamBackend {
   void accept_came(AcceptRequest& request, const Ended& ended);
   void more_wanted(AcceptPool& pool);
   void drop_silent(AcceptPool& pool);
-  bool review(AcceptPool& pool);
   void serve_listener(Handle& handle) override;
   void establish_accepted(Handle& listener, AcceptRequest& request);
 

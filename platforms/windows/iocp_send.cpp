@@ -4,6 +4,7 @@
 
 #include "iocp_backend.h"
 #include "windows_sockets.h"
+#include "wine.h"
 
 namespace portside {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::uint16_t most_posted_when_short = 1;
 
 std::uint16_t limit_of(const HandleExtension& extension) {
   if (extension.short_of_memory) return most_posted_when_short;
+  if (sends_come_back_untouched() && !extension.unbuffered) return 1;
   return extension.unbuffered ? most_posted_unbuffered : most_posted;
 }
 
@@ -91,7 +93,7 @@ void IocpBackend::unpost(SendRequest& request) {
 void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
   HandleExtension& extension = *request.extension;
   Operation& operation = *request.operation;
-  const bool whole = !ended.error && ended.bytes == request.size;
+  const bool cut_short = !ended.error && ended.bytes < request.size;
   unpost(request);
   delete &request;
   if (operation.completed) {
@@ -106,14 +108,14 @@ void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
     return close_now(extension);
   }
   Handle& handle = *extension.handle;
-  if (!whole) return send_failed(handle, ended.error);
+  // What is posted behind it would leave a hole in the stream.
+  if (ended.error || (cut_short && extension.sends > 0)) return send_failed(handle, ended.error);
   extension.short_of_memory = false;
   finish_taken(handle);
   serve_sends(handle);
 }
 
 void IocpBackend::send_failed(Handle& handle, Error error) {
-  // What is posted behind it would leave a hole in the stream.
   if (is_shortage(error.code) && handle.extension->sends == 0) return try_again_later(handle);
   if (!error || error.code == ErrorCode::CONNABORTED || error.code == ErrorCode::CANCELED) {
     error.code = ErrorCode::CONNRESET;

@@ -105,7 +105,7 @@ struct AcceptPool : HandleExtension {
   HANDLE event = nullptr;
   HANDLE wait = nullptr;
   std::atomic<bool> called{false};  // `more` is on its way
-  bool was_called = false;          // since the last look at the target
+  std::uint64_t calm_at = 0;        // when the target shrinks: milliseconds of the engine's clock
   Request more;
 };
 

@@ -8,6 +8,7 @@
 
 #include "windows_address.h"
 #include "windows_errors.h"
+#include "wine.h"
 
 namespace portside {
 namespace {
@@ -121,15 +122,16 @@ Error stream_error() {
   return error;
 }
 
-// A reset that came while nothing was asked of the socket may look like the end of the stream.
+// Nothing can be sent on a connection that was reset; on one that the peer has only ended, nothing can be sent well.
 Error error_behind_the_end(int descriptor) {
-  int error = 0;
-  int size = sizeof(error);
-  if (::getsockopt(socket_of(descriptor), SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&error), &size) !=
-      0) {
-    return {};
-  }
-  return error == 0 ? Error{} : error_of(error);
+  if (!resets_look_like_the_end()) return {};
+  WSABUF nothing{0, nullptr};
+  DWORD bytes = 0;
+  if (::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) == 0) return {};
+  const Error error = last_error();
+  // After our own shutdown nothing can be told.
+  if (error.code == ErrorCode::PIPE || error.code == ErrorCode::AGAIN) return {};
+  return {ErrorCode::CONNRESET, error.native};
 }
 
 // The first bytes of `parts`, from `skip` on, that one call takes.
@@ -194,10 +196,13 @@ Made make_connecting(const ConnectParameters& parameters) {
   const Made made = open_socket(family);
   if (made.error) return made;
   OwnedSocket connecting(made.descriptor);
-  if (const Error error = apply(connecting.get(), parameters.settings)) return {-1, error, "setsockopt"};
+  Error error = apply(connecting.get(), parameters.settings);
+  // For IPv4 addresses in IPv6's clothes, which every other system connects to.
+  if (!error && family == AF_INET6) error = set_option(connecting.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (error) return {-1, error, "setsockopt"};
   if (is_loopback(to)) refuse_at_once(connecting.get());
   // ConnectEx wants a bound socket.
-  const Error error = parameters.local ? bind_to(connecting.get(), *parameters.local)
+  error = parameters.local ? bind_to(connecting.get(), *parameters.local)
                                        : bind_to(connecting.get(), any_address(family));
   if (error) return {-1, error, "bind"};
   return {connecting.release(), {}, ""};
@@ -302,11 +307,6 @@ Error set_keep_alive(int descriptor, std::int32_t delay) {
   const int result = ::WSAIoctl(socket_of(descriptor), SIO_KEEPALIVE_VALS, &values, sizeof(values), nullptr,
                                 0, &bytes, nullptr, nullptr);
   return result == 0 ? Error{} : last_error();
-}
-
-bool reused_sockets_are_broken() {
-  const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
-  return ntdll != nullptr && ::GetProcAddress(ntdll, "wine_get_version") != nullptr;
 }
 
 Error local_address(int descriptor, IpAddress& into) {

@@ -30,7 +30,4 @@ Error update_context(int descriptor, int option, int listener = -1);
 // Seconds since a client came to a socket that waits in AcceptEx; nothing while none has.
 bool connected_for(int descriptor, std::uint32_t& seconds);
 
-// Wine says that such a socket is ready to be used again; it never receives anything then.
-bool reused_sockets_are_broken();
-
 }  // namespace portside::sockets
