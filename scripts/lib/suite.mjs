@@ -7,14 +7,11 @@ import { late, run } from "./run.mjs";
 /** The wakers of this system; PORTSIDE_WAKER narrows them to one. */
 const wakers = process.platform === "win32" ? ["thread"] : ["loop", "thread"];
 
-/** What is compiled for the tests themselves is not made for Windows' compilers. */
-const everything = process.platform === "win32" ? ["test/conformance", "test/windows"] : [];
-
 /**
  * @typedef {object} SuiteOptions
  * @property {string} [label] printed in each run's heading
  * @property {string} [node] the node binary; default ours
- * @property {readonly string[]} [args] passed on to vitest; default: all tests
+ * @property {readonly string[]} [args] passed on to vitest; default: none, which is all tests
  * @property {Record<string, string>} [env] added to ours
  * @property {readonly string[]} [among] the wakers to choose from; default this system's
  * @property {number} [limit] milliseconds for each run; default none
@@ -27,8 +24,8 @@ const everything = process.platform === "win32" ? ["test/conformance", "test/win
  * @returns {Promise<object[]>} vitest's reports; of a run that wrote none, an empty one
  */
 export async function runSuite(tally, options = {}) {
-  const { label = "", node = process.execPath, env = {}, among = wakers, limit, start = run } = options;
-  const args = options.args?.length ? options.args : everything;
+  const { label = "", node = process.execPath, args = [], env = {}, among = wakers } = options;
+  const { limit, start = run } = options;
   mkdirSync(cache, { recursive: true });
   const reports = [];
   for (const waker of process.env.PORTSIDE_WAKER ? [process.env.PORTSIDE_WAKER] : among) {
