@@ -7,14 +7,17 @@ import { cache, root } from "./paths.mjs";
 import { checkMingw, checkPrerequisites } from "./prerequisites.mjs";
 import { buildTypeScript } from "./typescript.mjs";
 
-export const windowsBuild = "build-windows";
+/** How the addon is built for Windows, for buildAddon(). */
+export const windowsAddon = {
+  folder: "build-windows",
+  variables: [`CMAKE_TOOLCHAIN_FILE=${join(root, "platforms", "windows", "toolchain.cmake")}`],
+};
 
 /** What `npm run build` does, with an addon for Windows. */
 export async function buildForWindows({ quiet = false } = {}) {
   await checkPrerequisites();
   await checkMingw();
-  const toolchain = join(root, "platforms", "windows", "toolchain.cmake");
-  await buildAddon({ folder: windowsBuild, quiet, variables: [`CMAKE_TOOLCHAIN_FILE=${toolchain}`] });
+  await buildAddon({ ...windowsAddon, quiet });
   await buildTypeScript({ quiet });
 }
 
