@@ -8,6 +8,7 @@
 #include "iocp_backend.h"
 #include "windows_address.h"
 #include "windows_sockets.h"
+#include "wine.h"
 
 namespace portside {
 
@@ -72,6 +73,8 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
   if (!nothing) return moved;
   if (extension.failure) return {0, extension.failure};
   if (moved.error && handle.failure) return {0, handle.failure};
+  const bool may_be_reset = !moved.error && resets_look_like_the_end() && !handle.send_ended;
+  if (may_be_reset && sockets::is_broken(handle.descriptor)) return {0, error_of(WSAECONNRESET)};
   return moved;
 }
 

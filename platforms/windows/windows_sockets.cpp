@@ -8,7 +8,6 @@
 
 #include "windows_address.h"
 #include "windows_errors.h"
-#include "wine.h"
 
 namespace portside {
 namespace {
@@ -122,18 +121,6 @@ Error stream_error() {
   return error;
 }
 
-// Nothing can be sent on a connection that was reset; on one that the peer has only ended, nothing can be sent well.
-Error error_behind_the_end(int descriptor) {
-  if (!resets_look_like_the_end()) return {};
-  WSABUF nothing{0, nullptr};
-  DWORD bytes = 0;
-  if (::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) == 0) return {};
-  const Error error = last_error();
-  // After our own shutdown nothing can be told.
-  if (error.code == ErrorCode::PIPE || error.code == ErrorCode::AGAIN) return {};
-  return {ErrorCode::CONNRESET, error.native};
-}
-
 // The first bytes of `parts`, from `skip` on, that one call takes.
 std::size_t gather_piece(std::span<const Bytes> parts, std::size_t skip, std::array<WSABUF, max_parts>& piece,
                          DWORD& count) {
@@ -203,7 +190,7 @@ Made make_connecting(const ConnectParameters& parameters) {
   if (is_loopback(to)) refuse_at_once(connecting.get());
   // ConnectEx wants a bound socket.
   error = parameters.local ? bind_to(connecting.get(), *parameters.local)
-                                       : bind_to(connecting.get(), any_address(family));
+                           : bind_to(connecting.get(), any_address(family));
   if (error) return {-1, error, "bind"};
   return {connecting.release(), {}, ""};
 }
@@ -262,7 +249,6 @@ Moved receive(int descriptor, std::span<std::uint8_t> into) {
   DWORD flags = 0;
   if (::WSARecv(socket_of(descriptor), &buffer, 1, &bytes, &flags, nullptr, nullptr) != 0)
     return {0, stream_error()};
-  if (bytes == 0) return {0, error_behind_the_end(descriptor)};
   return {bytes, {}};
 }
 
@@ -282,6 +268,13 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
     if (bytes < size) break;
   }
   return {taken, {}};
+}
+
+bool is_broken(int descriptor) {
+  WSABUF nothing{0, nullptr};
+  DWORD bytes = 0;
+  return ::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) != 0 &&
+         ::WSAGetLastError() != WSAEWOULDBLOCK;
 }
 
 Error shutdown_sending(int descriptor) {
