@@ -10,8 +10,8 @@
 
 namespace {
 
-FARPROC WINAPI use_host_program(unsigned event, DelayLoadInfo* import) {
-  if (event != dliNotePreLoadLibrary || _stricmp(import->szDll, "node.exe") != 0) return nullptr;
+FARPROC WINAPI use_host_program(unsigned event, DelayLoadInfo* info) {
+  if (event != dliNotePreLoadLibrary || _stricmp(info->szDll, "node.exe") != 0) return nullptr;
   return reinterpret_cast<FARPROC>(GetModuleHandleW(nullptr));
 }
 
