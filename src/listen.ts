@@ -4,6 +4,7 @@ import { addressesOf } from "./lookup.js";
 import {
   errorName,
   isNativeError,
+  type NativeAccepting,
   type NativeAddress,
   type NativeError,
   type NativeHandle,
@@ -31,6 +32,25 @@ export interface ListenOptions extends SocketOptions {
   ipv6Only?: boolean;
   /** Share the port with other listeners that say so too (SO_REUSEPORT); default false. */
   reusePort?: boolean;
+  /**
+   * Where the OS accepts ahead of being asked to (Windows): how many accepts wait there when all is quiet; default 16,
+   * at most 4096. Elsewhere the backlog does that work, and this has no effect, nor have the four that follow.
+   */
+  acceptLowWaterMark?: number;
+  /** How many wait there when connections come faster; default 256, or the low one where that is more. */
+  acceptHighWaterMark?: number;
+  /**
+   * A connection is accepted together with its first bytes: one system call less, and no socket object for clients
+   * that say nothing. Default false.
+   */
+  acceptData?: boolean;
+  /** Milliseconds that a client may stay silent with `acceptData` before it is dropped; default 10000, at least 1000. */
+  acceptTimeout?: number;
+  /**
+   * Sockets whose connection has ended in order are used again (DisconnectEx with TF_REUSE_SOCKET); default false.
+   * `ENOTSUP` under Wine, where such a socket never receives anything.
+   */
+  reuseSockets?: boolean;
   /** Closes the listener when it is aborted. */
   signal?: AbortSignal;
 }
@@ -42,8 +62,16 @@ const optionNames = new Set([
   "backlog",
   "ipv6Only",
   "reusePort",
+  "acceptLowWaterMark",
+  "acceptHighWaterMark",
+  "acceptData",
+  "acceptTimeout",
+  "reuseSockets",
   "signal",
 ]);
+// Each of them is a socket and a request in non-paged memory.
+const mostAccepts = 4096;
+
 const handlerNames = new Set([...socketHandlerNames, "shortage"]);
 
 // Without a host: every address, of both families where the system has both.
@@ -65,6 +93,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
     backlog: integerOf("options.backlog", options.backlog, 4096, 1),
     ipv6Only: booleanOf("options.ipv6Only", options.ipv6Only, false),
     reusePort: booleanOf("options.reusePort", options.reusePort, false),
+    ...acceptingOf(options),
   };
   const style = styleOf(options, handlers);
   const signal = signalOf(options, "listen");
@@ -79,6 +108,18 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   const listener = new TcpListener(owner, handle.index, handle.generation, bound, style, signal);
   owner.adopt(listener);
   return listener;
+}
+
+function acceptingOf(options: ListenOptions): NativeAccepting {
+  const low = integerOf("options.acceptLowWaterMark", options.acceptLowWaterMark, 16, 1, mostAccepts);
+  const high = options.acceptHighWaterMark;
+  return {
+    acceptLowWaterMark: low,
+    acceptHighWaterMark: integerOf("options.acceptHighWaterMark", high, Math.max(256, low), low, mostAccepts),
+    acceptData: booleanOf("options.acceptData", options.acceptData, false),
+    acceptTimeout: integerOf("options.acceptTimeout", options.acceptTimeout, 10_000, 1000),
+    reuseSockets: booleanOf("options.reuseSockets", options.reuseSockets, false),
+  };
 }
 
 function openFirst(

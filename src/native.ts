@@ -26,9 +26,19 @@ export interface NativeSettings {
   keepAlive: number;
   receiveBufferSize: number;
   sendBufferSize: number;
+  unbufferedSends: boolean;
 }
 
-export interface NativeListen extends NativeSettings {
+export interface NativeAccepting {
+  acceptLowWaterMark: number;
+  acceptHighWaterMark: number;
+  acceptData: boolean;
+  /** Milliseconds. */
+  acceptTimeout: number;
+  reuseSockets: boolean;
+}
+
+export interface NativeListen extends NativeSettings, NativeAccepting {
   address: string;
   port: number;
   backlog: number;
@@ -57,6 +67,10 @@ export interface NativeStats {
   bytesSent: number;
   bytesQueued: number;
   receiveBuffers: number;
+  postedAccepts: number;
+  postedSends: number;
+  acceptsTimedOut: number;
+  retries: number;
 }
 
 export interface NativePort {
@@ -104,6 +118,10 @@ interface Addon {
     yieldTurn: () => void,
   ) => NativePort;
   post(id: number, bytes: Uint8Array): boolean;
+  /** The contract's name of what the OS calls so. */
+  errorCodeOf(native: number): string;
+  /** For tests of shortage, where the OS has no limit to lower: false where it has one. */
+  limitSockets(limit: number): boolean;
   layout: Layout;
   errorNames: string[];
   backends: string[];

@@ -15,6 +15,11 @@ export interface SocketOptions {
   receiveBufferSize?: number;
   /** SO_SNDBUF, bytes; default the OS's. */
   sendBufferSize?: number;
+  /**
+   * The OS sends from the engine's memory and keeps no copy, where it can (Windows); sends complete when the peer has
+   * acknowledged them, and many are under way at a time. Elsewhere without effect. Default false.
+   */
+  unbufferedSends?: boolean;
   /** Bytes that `write()` may leave waiting before it returns false; default 65536. */
   highWaterMark?: number;
   /**
@@ -32,6 +37,7 @@ export const socketOptionNames = [
   "keepAlive",
   "receiveBufferSize",
   "sendBufferSize",
+  "unbufferedSends",
   "highWaterMark",
   "borrow",
   "completionPort",
@@ -45,6 +51,7 @@ export function settingsOf(options: SocketOptions): NativeSettings {
     keepAlive: keepAliveOf(options.keepAlive),
     receiveBufferSize: integerOf("options.receiveBufferSize", options.receiveBufferSize, 0, 1),
     sendBufferSize: integerOf("options.sendBufferSize", options.sendBufferSize, 0, 1),
+    unbufferedSends: booleanOf("options.unbufferedSends", options.unbufferedSends, false),
   };
 }
 

@@ -41,9 +41,21 @@ Napi::Value post(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Mailbox::post(id, std::move(packet)));
 }
 
+// The contract's name of what the OS calls so.
+Napi::Value error_code_of(const Napi::CallbackInfo& info) {
+  const Error error = error_of(info[0].As<Napi::Number>().Int32Value());
+  return Napi::String::New(info.Env(), std::string(error_names[static_cast<std::size_t>(error.code)]));
+}
+
+Napi::Value set_socket_limit(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), limit_sockets(info[0].As<Napi::Number>().Uint32Value()));
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["Port"] = PortObject::define(env);
   exports["post"] = Napi::Function::New(env, post, "post");
+  exports["errorCodeOf"] = Napi::Function::New(env, error_code_of, "errorCodeOf");
+  exports["limitSockets"] = Napi::Function::New(env, set_socket_limit, "limitSockets");
   exports["layout"] = layout(env);
   exports["errorNames"] = names_of(env, error_names);
   exports["backends"] = names_of(env, backend_names());

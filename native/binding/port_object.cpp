@@ -66,7 +66,16 @@ SocketSettings settings_of(const Napi::Object& object) {
   return {.receive_buffer_size = integer_of(object, "receiveBufferSize"),
           .send_buffer_size = integer_of(object, "sendBufferSize"),
           .keep_alive = integer_of(object, "keepAlive"),
-          .no_delay = flag_of(object, "noDelay")};
+          .no_delay = flag_of(object, "noDelay"),
+          .unbuffered_sends = flag_of(object, "unbufferedSends")};
+}
+
+AcceptSettings accepting_of(const Napi::Object& object) {
+  return {.low = static_cast<std::uint32_t>(integer_of(object, "acceptLowWaterMark")),
+          .high = static_cast<std::uint32_t>(integer_of(object, "acceptHighWaterMark")),
+          .with_data = flag_of(object, "acceptData"),
+          .timeout = static_cast<std::uint32_t>(integer_of(object, "acceptTimeout")),
+          .reuse_sockets = flag_of(object, "reuseSockets")};
 }
 
 // The bytes of a view; none when it is detached.
@@ -168,7 +177,8 @@ Napi::Value PortObject::listen(const Napi::CallbackInfo& info) {
                                     .backlog = integer_of(options, "backlog"),
                                     .ipv6_only = flag_of(options, "ipv6Only"),
                                     .reuse_port = flag_of(options, "reusePort"),
-                                    .settings = settings_of(options)};
+                                    .settings = settings_of(options),
+                                    .accepting = accepting_of(options)};
   const auto opened = core_->engine().backend().listen(parameters);
   core_->update();
   return answer(info.Env(), opened);
@@ -245,7 +255,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   if (!core_) return env.Undefined();
   const Counters& counters = core_->engine().counters();
-  const std::array<std::pair<const char*, std::uint64_t>, 13> figures = {{
+  const std::array<std::pair<const char*, std::uint64_t>, 17> figures = {{
       {"handles", counters.handles},
       {"operations", counters.submitted - counters.completed},
       {"submitted", counters.submitted},
@@ -259,6 +269,10 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
       {"bytesSent", counters.bytes_sent},
       {"bytesQueued", counters.bytes_queued},
       {"receiveBuffers", counters.receive_buffers},
+      {"postedAccepts", counters.posted_accepts},
+      {"postedSends", counters.posted_sends},
+      {"acceptsTimedOut", counters.accepts_timed_out},
+      {"retries", counters.retries},
   }};
   auto object = Napi::Object::New(env);
   for (const auto& [name, figure] : figures)

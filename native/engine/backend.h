@@ -33,8 +33,12 @@ struct Counters {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_queued = 0;
   std::uint32_t handles = 0;
-  std::uint32_t receive_buffers = 0;
-  std::uint32_t referenced = 0;  // handles and timers that keep the process alive
+  std::uint32_t receive_buffers = 0;  // memory that the OS holds for what may come
+  std::uint32_t posted_accepts = 0;   // requests that the OS holds
+  std::uint32_t posted_sends = 0;
+  std::uint64_t accepts_timed_out = 0;  // clients that were dropped for their silence
+  std::uint64_t retries = 0;            // requests that the OS had no memory for, and got again
+  std::uint32_t referenced = 0;         // handles and timers that keep the process alive
 };
 
 // What the engine lends its backend.
@@ -53,6 +57,16 @@ struct SocketSettings {
   std::int32_t keep_alive =
       0;  // milliseconds before the first probe; 0: off; -1: on, with the OS's own delay
   bool no_delay = false;
+  bool unbuffered_sends = false;  // the OS sends from our memory and copies nothing, where it can
+};
+
+// For backends that have the OS accept ahead of being asked to.
+struct AcceptSettings {
+  std::uint32_t low = 16;  // how many accepts wait in the OS when all is quiet
+  std::uint32_t high = 256;
+  bool with_data = false;     // a connection is accepted with its first bytes
+  std::uint32_t timeout = 0;  // milliseconds that a client may stay silent then
+  bool reuse_sockets = false;
 };
 
 struct ListenParameters {
@@ -61,6 +75,7 @@ struct ListenParameters {
   bool ipv6_only = false;
   bool reuse_port = false;
   SocketSettings settings;  // for every accepted socket
+  AcceptSettings accepting;
 };
 
 struct ConnectParameters {
@@ -132,8 +147,12 @@ class Backend {
       const = 0;  // pollable while the kernel has something; -1 where there is no such thing
 };
 
-// What a room offers (each platforms/ folder defines these two).
+// What a room offers (each platforms/ folder defines these).
 std::span<const char* const> backend_names();  // the default first
 std::unique_ptr<Backend> make_backend(const char* name, EngineParts parts);
+Error error_of(std::int32_t native);  // what the OS calls so
+// The most sockets this process may have, where the OS has no such limit: for tests of shortage. False where
+// it has one.
+bool limit_sockets(std::uint32_t limit);
 
 }  // namespace portside

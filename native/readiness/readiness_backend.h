@@ -33,10 +33,13 @@ class ReadinessBackend final : public StreamBackend {
   bool accept_one(Handle& handle);
 
   // readiness_connect.cpp
-  sockets::Made start_connecting(const ConnectParameters& parameters) override;
+  Error start_connecting(Handle& /*handle*/, const ConnectParameters& /*parameters*/) override { return {}; }
   void serve_connecting(Handle& handle) override;
 
   // Edges come by themselves.
+  sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override {
+    return sockets::receive(handle.descriptor, into);
+  }
   void await_data(Handle& /*handle*/) override {}
 
   // readiness_send.cpp

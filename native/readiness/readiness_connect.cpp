@@ -2,10 +2,6 @@
 
 namespace portside {
 
-sockets::Made ReadinessBackend::start_connecting(const ConnectParameters& parameters) {
-  return sockets::make_connecting(parameters);
-}
-
 void ReadinessBackend::serve_connecting(Handle& handle) {
   const Error error = sockets::connect_result(handle.descriptor);
   if (error.code == ErrorCode::INPROGRESS) {

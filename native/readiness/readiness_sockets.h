@@ -5,8 +5,7 @@
 
 namespace portside::sockets {
 
-// On its way, or already there: connect_result() tells once it is writable.
-Made make_connecting(const ConnectParameters& parameters);
+// INPROGRESS: neither there nor refused yet.
 Error connect_result(int descriptor);
 
 // EAGAIN when nobody waits.

@@ -24,6 +24,8 @@ struct Moved {
 };
 
 Made make_listener(const ListenParameters& parameters);
+// On its way to its address, or ready to be sent there: see StreamBackend::start_connecting().
+Made make_connecting(const ConnectParameters& parameters);
 Moved receive(int descriptor, std::span<std::uint8_t> into);
 Moved send(int descriptor, std::span<const Bytes> parts);  // at most max_parts of them
 inline constexpr std::size_t max_parts = 64;

@@ -291,11 +291,13 @@ Opened StreamBackend::listen(const ListenParameters& parameters) {
 }
 
 Opened StreamBackend::connect(const ConnectParameters& parameters) {
-  const auto made = start_connecting(parameters);
+  const auto made = sockets::make_connecting(parameters);
   if (made.error) return {{}, made.error, made.syscall};
   Handle& handle = add_handle(made.descriptor, HandleKind::connecting);
   const HandleId id{handle.index, handle.generation};
-  if (const Error error = associate(handle)) {
+  Error error = associate(handle);
+  if (!error) error = start_connecting(handle, parameters);
+  if (error) {
     forget(handle);
     return {{}, error, "connect"};
   }

@@ -47,7 +47,8 @@ class StreamBackend : public Backend {
   virtual unsigned gather() = 0;
   // Makes the kernel's queue report on a new handle.
   virtual Error associate(Handle& handle) = 0;
-  virtual sockets::Made start_connecting(const ConnectParameters& parameters) = 0;
+  // Sends the socket of sockets::make_connecting() on its way, unless it is already.
+  virtual Error start_connecting(Handle& handle, const ConnectParameters& parameters) = 0;
   // Gives back what the OS lent, now or as soon as it is done with it.
   virtual void let_go(Handle& handle, bool reset) = 0;
 
@@ -55,6 +56,7 @@ class StreamBackend : public Backend {
   virtual void serve_listener(Handle& handle) = 0;
   // While a connecting handle is writable.
   virtual void serve_connecting(Handle& handle) = 0;
+  virtual sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) = 0;
   // A receive found nothing more; `readable` is to be set again when there is.
   virtual void await_data(Handle& handle) = 0;
   // An operation was queued among the handle's sends.
@@ -88,6 +90,8 @@ class StreamBackend : public Backend {
 
   // --- stream_send.cpp ---
   void taken(Handle& handle, std::size_t bytes);
+  void taken(Operation& operation, std::uint32_t bytes);
+  void finish_taken(Handle& handle);
   void sends_are_out(Handle& handle);
   void lost_sending(Handle& handle, Error error);
 

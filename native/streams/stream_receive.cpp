@@ -27,7 +27,7 @@ void StreamBackend::submit_receive(Handle& handle, const Submission& submission)
 void StreamBackend::serve_receive(Handle& handle) {
   if (!can_go_ahead(handle) || !parts_.received.has_room()) return;
   const std::uint32_t limit = handle.automatic ? receive_limit : handle.waiting.first()->size;
-  const auto moved = sockets::receive(handle.descriptor, {parts_.received.next(), limit});
+  const auto moved = receive(handle, {parts_.received.next(), limit});
   if (moved.error.code == ErrorCode::AGAIN) return nothing_more(handle);
   if (moved.error.code == ErrorCode::PIPE) {
     // The peer's FIN has come, and then its reset: what was to be received is complete, sending is over.

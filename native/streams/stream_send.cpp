@@ -102,16 +102,27 @@ void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
   finish(&handle, token, result_of(error, 0, 0));
 }
 
+// The OS has taken so many bytes of the sends that wait, from the first on.
 void StreamBackend::taken(Handle& handle, std::size_t bytes) {
-  parts_.counters.bytes_sent += bytes;
-  while (Operation* operation = handle.sends.first()) {
-    if (operation->opcode != Opcode::send) return;
+  for (Operation* operation = handle.sends.first(); operation && bytes > 0; operation = operation->next) {
     const auto part = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, operation->left()));
-    operation->bytes_at += part;
-    operation->done += part;
-    parts_.counters.bytes_queued -= part;
+    taken(*operation, part);
     bytes -= part;
-    if (operation->left() > 0) return;
+  }
+  finish_taken(handle);
+}
+
+void StreamBackend::taken(Operation& operation, std::uint32_t bytes) {
+  operation.bytes_at += bytes;
+  operation.done += bytes;
+  parts_.counters.bytes_sent += bytes;
+  parts_.counters.bytes_queued -= bytes;
+}
+
+// Completes the sends of which nothing is left, in their order.
+void StreamBackend::finish_taken(Handle& handle) {
+  while (Operation* operation = handle.sends.first()) {
+    if (operation->opcode != Opcode::send || operation->left() > 0) return;
     complete(handle, handle.sends, *operation, {}, static_cast<std::int32_t>(operation->size));
   }
 }

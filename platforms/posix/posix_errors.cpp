@@ -20,7 +20,7 @@ constexpr std::array rows = {
 
 }  // namespace
 
-Error error_of(int native) {
+Error error_of(std::int32_t native) {
   if (native == EWOULDBLOCK) return {ErrorCode::AGAIN, native};
   for (const auto& row : rows) {
     if (row.native == native) return {row.code, native};

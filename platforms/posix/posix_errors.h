@@ -1,10 +1,10 @@
 #pragma once
 
-#include "../../native/engine/error_code.h"
+#include "../../native/engine/backend.h"
 
 namespace portside {
 
-Error error_of(int native);
-Error last_error();  // of errno
+// The numbers of error_of() are errno's.
+Error last_error();
 
 }  // namespace portside

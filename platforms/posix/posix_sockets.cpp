@@ -13,6 +13,15 @@
 #include "posix_address.h"
 #include "posix_errors.h"
 
+namespace portside {
+
+// setrlimit(2) does.
+bool limit_sockets(std::uint32_t /*limit*/) {
+  return false;
+}
+
+}  // namespace portside
+
 namespace portside::sockets {
 namespace {
 

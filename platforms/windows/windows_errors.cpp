@@ -222,14 +222,15 @@ static_assert(std::ranges::adjacent_find(rows, std::ranges::greater_equal(), &Ro
 
 }  // namespace
 
-Error error_of(std::uint32_t native) {
-  const auto found = std::ranges::lower_bound(rows, native, {}, &Row::native);
-  const bool known = found != rows.end() && found->native == native;
-  return {known ? found->code : ErrorCode::UNKNOWN, static_cast<std::int32_t>(native)};
+Error error_of(std::int32_t native) {
+  const auto number = static_cast<std::uint32_t>(native);
+  const auto found = std::ranges::lower_bound(rows, number, {}, &Row::native);
+  const bool known = found != rows.end() && found->native == number;
+  return {known ? found->code : ErrorCode::UNKNOWN, native};
 }
 
 Error last_error() {
-  return error_of(static_cast<std::uint32_t>(::WSAGetLastError()));
+  return error_of(::WSAGetLastError());
 }
 
 }  // namespace portside

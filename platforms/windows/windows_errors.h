@@ -1,14 +1,11 @@
 #pragma once
 
-#include <cstdint>
-
-#include "../../native/engine/error_code.h"
+#include "../../native/engine/backend.h"
 
 namespace portside {
 
-// Of a Winsock code, a Win32 code (what GetLastError says of a completion) or an NTSTATUS (what an OVERLAPPED
-// holds): their numbers do not overlap.
-Error error_of(std::uint32_t native);
+// The numbers of error_of() are Winsock codes, Win32 codes (what GetLastError says) and NTSTATUS codes (what
+// an OVERLAPPED holds): they do not overlap.
 Error last_error();  // of WSAGetLastError()
 
 }  // namespace portside

@@ -50,6 +50,28 @@ async function checkCmake() {
   );
 }
 
+/** The compiler for Windows, as platforms/windows/toolchain.cmake names it. */
+export const mingwCompiler = "x86_64-w64-mingw32-g++-posix";
+
+export async function checkMingw() {
+  const { missing } = await run(mingwCompiler, ["--version"], { quiet: true });
+  if (!missing) return;
+  throw new Failure(
+    `the compiler for Windows, ${mingwCompiler}, is missing: install mingw-w64${debian("g++-mingw-w64-x86-64-posix")}.`,
+  );
+}
+
+/** Programs of Windows run under it. */
+export async function checkWine() {
+  for (const command of ["wine", "wineserver"]) {
+    const { missing } = await run(command, ["--version"], { quiet: true });
+    if (!missing) continue;
+    throw new Failure(
+      `${command} is missing, and the tests on Windows run under Wine: install Wine${debian("wine wine64")}.`,
+    );
+  }
+}
+
 async function checkMake() {
   for (const command of ["ninja", "make"]) {
     const { code } = await run(command, ["--version"], { quiet: true });

@@ -2,46 +2,68 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cache, tools } from "./paths.mjs";
-import { run } from "./run.mjs";
+import { late, run } from "./run.mjs";
 
-/** The wakers to prove; PORTSIDE_WAKER narrows them to one. */
-const wakers = process.env.PORTSIDE_WAKER ? [process.env.PORTSIDE_WAKER] : ["loop", "thread"];
+/** The wakers of this system; PORTSIDE_WAKER narrows them to one. */
+const wakers = process.platform === "win32" ? ["thread"] : ["loop", "thread"];
+
+/**
+ * @typedef {object} SuiteOptions
+ * @property {string} [label] printed in each run's heading
+ * @property {string} [node] the node binary; default ours
+ * @property {readonly string[]} [args] passed on to vitest; default: none, which is all tests
+ * @property {Record<string, string>} [env] added to ours
+ * @property {readonly string[]} [among] the wakers to choose from; default this system's
+ * @property {number} [limit] milliseconds for each run; default none
+ * @property {typeof run} [start] how to run the node binary; default as it is
+ */
 
 /**
  * @param {import("./tally.mjs").Tally} tally what the tests are added to
- * @param {{ label?: string, node?: string, args?: readonly string[], env?: Record<string, string> }} [options]
- *   label: printed in each run's heading; node: the node binary, default ours; args: passed on to vitest
+ * @param {SuiteOptions} [options]
+ * @returns {Promise<object[]>} vitest's reports; of a run that wrote none, an empty one
  */
-export async function runSuite(tally, { label = "", node = process.execPath, args = [], env = {} } = {}) {
+export async function runSuite(tally, options = {}) {
+  const { label = "", node = process.execPath, args = [], env = {}, among = wakers } = options;
+  const { limit, start = run } = options;
   mkdirSync(cache, { recursive: true });
-  for (const waker of wakers) {
+  const reports = [];
+  for (const waker of process.env.PORTSIDE_WAKER ? [process.env.PORTSIDE_WAKER] : among) {
     console.log(`\n== tests${label && `, ${label}`}, waker ${waker}`);
-    const report = join(cache, `report-${process.pid}.json`);
-    const { code } = await run(
+    const path = join(cache, `report-${process.pid}.json`);
+    const { code } = await start(
       node,
-      [tools.vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
-      { env: { ...env, PORTSIDE_WAKER: waker } },
+      [tools.vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${path}`, ...args],
+      { env: { ...env, PORTSIDE_WAKER: waker }, limit },
     );
+    if (code === late) console.log(`This took longer than ${limit / 1000} seconds and was ended.`);
+    const report = read(path);
     tally.add(count(report, code));
+    reports.push(report);
+  }
+  return reports;
+}
+
+function read(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    // vitest ended before it wrote one; its exit code says the rest
+    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, testResults: [] };
+  } finally {
+    rmSync(path, { force: true });
   }
 }
 
-/** Reads vitest's report. A run that went wrong outside any test (a crash, a file that does not load) counts. */
+/** A run that went wrong outside any test (a crash, a file that does not load) counts. */
 function count(report, code) {
-  let results = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, testResults: [] };
-  try {
-    results = JSON.parse(readFileSync(report, "utf8"));
-  } catch {
-    // vitest ended before it wrote one; its exit code says the rest
-  }
-  rmSync(report, { force: true });
-  const brokenFiles = results.testResults.filter(
+  const brokenFiles = report.testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
   );
-  const failed = results.numFailedTests + brokenFiles.length;
+  const failed = report.numFailedTests + brokenFiles.length;
   return {
-    passed: results.numPassedTests,
+    passed: report.numPassedTests,
     failed: failed === 0 && code !== 0 ? 1 : failed,
-    skipped: results.numPendingTests,
+    skipped: report.numPendingTests,
   };
 }

@@ -1,0 +1,218 @@
+// Accepting: a pool of AcceptEx is always posted, so that a connection never has to wait for us. It holds the
+// low watermark of them, and more, up to the high one, when connections come faster.
+#include <algorithm>
+#include <utility>
+
+#include "extension_functions.h"
+#include "iocp_backend.h"
+#include "windows_sockets.h"
+
+namespace portside {
+namespace {
+
+// A connection that is broken before it is accepted costs a try; so many in a row are enough.
+constexpr unsigned most_broken = 64;
+
+// A pool that nothing has asked for more in so many milliseconds shrinks, as its accepts are used up.
+constexpr std::uint64_t calm_after = 1000;
+
+// What came with the connection itself.
+constexpr std::uint32_t first_bytes = 4096;
+
+}  // namespace
+
+Error IocpBackend::open_pool(Handle& handle) {
+  auto* pool = new AcceptPool(handle.descriptor);
+  pool->handle = &handle;
+  handle.extension = pool;
+  pools_.push_back(pool);
+  const auto& settings = handle.listener->parameters.accepting;
+  pool->target = settings.low;
+  pool->family = handle.listener->parameters.address.is_ipv6 ? AF_INET6 : AF_INET;
+  if (extension_functions(pool->family).accept_ex == nullptr) return {ErrorCode::NOSYS, 0};
+  // Every accept brings its packet, also one that is done at once.
+  if (const Error error = port_.associate(sockets::socket_of(handle.descriptor))) return error;
+  if (const Error error = watch_backlog(*pool)) return error;
+  top_up(handle);
+  if (settings.with_data) need_housekeeping();
+  return {};
+}
+
+Error IocpBackend::watch_backlog(AcceptPool& pool) {
+  const auto refused = [] { return error_of(static_cast<std::int32_t>(::GetLastError())); };
+  pool.port = &port_;
+  pool.event = ::CreateEventW(nullptr, FALSE, FALSE, nullptr);
+  if (pool.event == nullptr) return refused();
+  if (::WSAEventSelect(sockets::socket_of(pool.descriptor), pool.event, FD_ACCEPT) != 0) return refused();
+  const auto call = [](void* context, BOOLEAN /*timed_out*/) {
+    auto& called = *static_cast<AcceptPool*>(context);
+    if (!called.called.exchange(true)) called.port->post(&called.more);
+  };
+  if (!::RegisterWaitForSingleObject(&pool.wait, pool.event, call, &pool, INFINITE, WT_EXECUTEINWAITTHREAD)) {
+    return refused();
+  }
+  return {};
+}
+
+void IocpBackend::close_pool(AcceptPool& pool) {
+  std::erase(pools_, &pool);
+  // From here on nobody calls; a packet that is on its way is waited for as every request is.
+  if (pool.wait != nullptr) (void)::UnregisterWaitEx(pool.wait, INVALID_HANDLE_VALUE);
+  if (pool.event != nullptr) (void)::CloseHandle(pool.event);
+  if (pool.called) begin(pool);
+  // As the OS does with a backlog: those that nobody has asked for are refused.
+  while (AcceptRequest* request = pool.accepted.take_first()) {
+    sockets::prepare_reset(request->accepted);
+    sockets::close(request->accepted);
+    delete request;
+  }
+  for (const int descriptor : pool.spare)
+    sockets::close(descriptor);
+  close_now(pool);
+}
+
+// --- the pool ---
+
+void IocpBackend::top_up(Handle& handle) {
+  auto& pool = static_cast<AcceptPool&>(*handle.extension);
+  unsigned broken = 0;
+  while (!handle.listener->active() && pool.posted_count + pool.accepted_count < pool.target) {
+    const Error error = post_accept(pool, handle.listener->parameters.accepting);
+    if (!error) {
+      accepting_works(handle);
+      continue;
+    }
+    if (error.code == ErrorCode::CONNRESET && ++broken < most_broken) continue;
+    if (pool.posted_count + pool.accepted_count > 0) return;  // fewer than there should be, but some
+    handle.readable = true;                                   // to be tried again
+    return pause_accepting(handle, error);
+  }
+}
+
+Error IocpBackend::post_accept(AcceptPool& pool, const AcceptSettings& settings) {
+  int socket = -1;
+  if (pool.spare.empty()) {
+    const auto made = sockets::open_socket(pool.family);
+    if (made.error) return made.error;
+    socket = made.descriptor;
+    bool skips = false;
+    if (const Error error = enlist(socket, skips)) {
+      sockets::close(socket);
+      return error;
+    }
+    pool.accepted_skip = skips;
+  } else {
+    socket = pool.spare.back();
+    pool.spare.pop_back();
+  }
+  auto* request = new AcceptRequest(&pool, socket, settings.with_data ? first_bytes : 0);
+  begin(pool);
+  DWORD bytes = 0;
+  const BOOL done = extension_functions(pool.family)
+                        .accept_ex(sockets::socket_of(pool.descriptor), sockets::socket_of(socket),
+                                   request->buffer.data(), request->data_size, AcceptRequest::address_size,
+                                   AcceptRequest::address_size, &bytes, request);
+  if (!done && ::WSAGetLastError() != WSA_IO_PENDING) {
+    const Error error = error_of(::WSAGetLastError());
+    not_begun(pool);
+    sockets::close(socket);
+    delete request;
+    return error;
+  }
+  pool.posted.append(*request);
+  pool.posted_count++;
+  parts_.counters.posted_accepts++;
+  if (settings.with_data) parts_.counters.receive_buffers++;
+  return {};
+}
+
+void IocpBackend::accept_came(AcceptRequest& request, const Ended& ended) {
+  auto& pool = static_cast<AcceptPool&>(*request.extension);
+  pool.posted.remove(request);
+  pool.posted_count--;
+  parts_.counters.posted_accepts--;
+  if (request.data_size > 0) parts_.counters.receive_buffers--;
+  if (ended.error || pool.handle == nullptr) {
+    sockets::prepare_reset(request.accepted);
+    sockets::close(request.accepted);
+    delete &request;
+    if (pool.handle != nullptr) top_up(*pool.handle);
+    return;
+  }
+  const auto low = pool.handle->listener->parameters.accepting.low;
+  if (pool.target > low && parts_.now >= pool.calm_at) {
+    pool.target = std::max(low, pool.target / 2);
+    pool.calm_at = parts_.now + calm_after;
+  }
+  request.data = ended.bytes;
+  pool.accepted.append(request);
+  pool.accepted_count++;
+  pool.handle->readable = true;
+  make_ready(*pool.handle);
+  top_up(*pool.handle);
+}
+
+// Connections wait in the backlog, and no accept waited for them.
+void IocpBackend::more_wanted(AcceptPool& pool) {
+  pool.called = false;
+  if (pool.handle == nullptr) return not_begun(pool);
+  const auto high = pool.handle->listener->parameters.accepting.high;
+  pool.target = std::min(high, pool.target * 2);
+  pool.calm_at = parts_.now + calm_after;
+  drop_silent(pool);
+  top_up(*pool.handle);
+}
+
+// An accept that waits for data is held by a client that says nothing.
+void IocpBackend::drop_silent(AcceptPool& pool) {
+  const auto& settings = pool.handle->listener->parameters.accepting;
+  if (!settings.with_data) return;
+  const auto listener = reinterpret_cast<HANDLE>(sockets::socket_of(pool.descriptor));
+  for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
+    std::uint32_t seconds = 0;
+    if (request->dropped || !sockets::connected_for(request->accepted, seconds)) continue;
+    if (std::uint64_t{seconds} * 1000 < settings.timeout) continue;
+    request->dropped = true;
+    parts_.counters.accepts_timed_out++;
+    (void)::CancelIoEx(listener, request);
+  }
+}
+
+// --- handing them on ---
+
+void IocpBackend::serve_listener(Handle& handle) {
+  auto& pool = static_cast<AcceptPool&>(*handle.extension);
+  while (!pool.accepted.empty() && wants_to_accept(handle) && can_go_ahead(handle)) {
+    AcceptRequest* request = pool.accepted.take_first();
+    pool.accepted_count--;
+    establish_accepted(handle, *request);
+    delete request;
+  }
+  top_up(handle);
+  handle.readable = !pool.accepted.empty() || handle.listener->active();
+}
+
+void IocpBackend::establish_accepted(Handle& listener, AcceptRequest& request) {
+  const auto& parameters = listener.listener->parameters;
+  Error error = sockets::update_context(request.accepted, SO_UPDATE_ACCEPT_CONTEXT, listener.descriptor);
+  // What was set before the connection came is lost.
+  if (!error) error = sockets::apply(request.accepted, parameters.settings);
+  if (error) return sockets::close(request.accepted);  // the client is gone already
+  Handle& accepted = add_handle(request.accepted, HandleKind::stream);
+  accepted.automatic = listener.automatic;
+  auto* extension = new HandleExtension(request.accepted);
+  extension->handle = &accepted;
+  extension->skips = static_cast<AcceptPool&>(*listener.extension).accepted_skip;
+  extension->unbuffered = parameters.settings.unbuffered_sends;
+  if (parameters.accepting.reuse_sockets) extension->listener = {listener.index, listener.generation};
+  if (request.data > 0) {
+    request.buffer.resize(request.data);
+    extension->first = std::make_unique<FirstBytes>(FirstBytes{std::move(request.buffer)});
+  }
+  accepted.extension = extension;
+  parts_.counters.accepted++;
+  announce_accepted(listener, accepted);
+  establish(accepted);
+}
+
+}  // namespace portside

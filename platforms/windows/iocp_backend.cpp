@@ -1,0 +1,241 @@
+#include "iocp_backend.h"
+
+#include <utility>
+
+#include "extension_functions.h"
+#include "windows_errors.h"
+#include "windows_sockets.h"
+#include "wine.h"
+
+namespace portside {
+namespace {
+
+// Milliseconds between looks at what no packet tells of.
+constexpr std::uint64_t housekeeping_period = 250;
+
+// What the OS was given before a close is delivered, if the peer takes it within this time (ms).
+constexpr std::uint64_t linger_time = 10'000;
+
+// At the end everything is cancelled; a driver that does not heed it within this time (ms) keeps the memory.
+constexpr std::uint64_t patience_at_the_end = 5'000;
+
+// An NTSTATUS tells by its two highest bits whether it is an error ("Using NTSTATUS Values").
+Error error_of_status(ULONG_PTR internal) {
+  const auto status = static_cast<std::uint32_t>(internal);
+  return status >> 30 == 3 ? error_of(static_cast<std::int32_t>(status)) : Error{};
+}
+
+HANDLE handle_of(int descriptor) {
+  return reinterpret_cast<HANDLE>(sockets::socket_of(descriptor));
+}
+
+}  // namespace
+
+// --- requests ---
+
+unsigned IocpBackend::gather() {
+  const auto packets = port_.take();
+  for (const auto& packet : packets) {
+    note(*static_cast<Request*>(packet.lpOverlapped),
+         {error_of_status(packet.lpOverlapped->Internal), packet.dwNumberOfBytesTransferred});
+  }
+  const auto ended = std::exchange(ended_, {});
+  for (const auto& [request, end] : ended)
+    note(*request, end);
+  return static_cast<unsigned>(packets.size() + ended.size());
+}
+
+void IocpBackend::begin(HandleExtension& extension) {
+  extension.outstanding++;
+  outstanding_++;
+}
+
+void IocpBackend::not_begun(HandleExtension& extension) {
+  extension.outstanding--;
+  outstanding_--;
+}
+
+void IocpBackend::note(Request& request, const Ended& ended) {
+  HandleExtension& extension = *request.extension;
+  if (request.kind == RequestKind::more_accepts) {
+    more_wanted(static_cast<AcceptPool&>(extension));
+    return release_if_done(extension);
+  }
+  not_begun(extension);
+  extension.in_use = true;
+  switch (request.kind) {
+    case RequestKind::accept:
+      accept_came(static_cast<AcceptRequest&>(request), ended);
+      break;
+    case RequestKind::connect:
+      connect_came(extension, ended);
+      break;
+    case RequestKind::data:
+      data_came(extension, ended);
+      break;
+    case RequestKind::send:
+      send_came(static_cast<SendRequest&>(request), ended);
+      break;
+    case RequestKind::disconnect:
+      disconnected(extension, ended);
+      break;
+    case RequestKind::more_accepts:
+      break;
+  }
+  extension.in_use = false;
+  release_if_done(extension);
+}
+
+void IocpBackend::release_if_done(HandleExtension& extension) {
+  const bool gone = extension.handle == nullptr && extension.descriptor < 0;
+  if (gone && extension.outstanding == 0 && !extension.in_use) delete &extension;
+}
+
+// --- sockets ---
+
+Error IocpBackend::enlist(int descriptor, bool& skips) {
+  if (const Error error = port_.associate(sockets::socket_of(descriptor))) return error;
+  constexpr UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
+  skips = sockets::may_skip_packets(descriptor) &&
+          ::SetFileCompletionNotificationModes(handle_of(descriptor), modes);
+  return {};
+}
+
+Error IocpBackend::associate(Handle& handle) {
+  if (handle.kind == HandleKind::listener) return open_pool(handle);
+  auto* extension = new HandleExtension(handle.descriptor);
+  extension->handle = &handle;
+  handle.extension = extension;
+  return enlist(handle.descriptor, extension->skips);
+}
+
+Opened IocpBackend::listen(const ListenParameters& parameters) {
+  if (parameters.accepting.reuse_sockets && reused_sockets_are_broken()) {
+    return {{}, {ErrorCode::NOTSUP, 0}, "DisconnectEx"};
+  }
+  return StreamBackend::listen(parameters);
+}
+
+void IocpBackend::let_go(Handle& handle, bool reset) {
+  HandleExtension* extension = std::exchange(handle.extension, nullptr);
+  if (extension == nullptr) return sockets::close(handle.descriptor);
+  extension->handle = nullptr;
+  if (handle.kind == HandleKind::listener) {
+    close_pool(static_cast<AcceptPool&>(*extension));
+  } else if (!reset && extension->sends > 0) {
+    linger(*extension);
+  } else if (reset || !use_again(*extension, handle)) {
+    close_now(*extension);
+  }
+  release_if_done(*extension);
+}
+
+// CancelIoEx first: by closesocket() alone a send that waits for its peer would stay.
+void IocpBackend::close_now(HandleExtension& extension) {
+  if (extension.outstanding > 0) (void)::CancelIoEx(handle_of(extension.descriptor), nullptr);
+  sockets::close(std::exchange(extension.descriptor, -1));
+}
+
+// Sends cannot be taken back, as nobody knows what of a cancelled one has reached the peer.
+void IocpBackend::linger(HandleExtension& extension) {
+  if (extension.awaiting) (void)::CancelIoEx(handle_of(extension.descriptor), &extension.waiting);
+  extension.lingers = true;
+  extension.deadline = parts_.now + linger_time;
+  lingering_.append(extension);
+  parts_.counters.referenced++;
+  need_housekeeping();
+}
+
+void IocpBackend::linger_no_more(HandleExtension& extension) {
+  if (!std::exchange(extension.lingers, false)) return;
+  lingering_.remove(extension);
+  parts_.counters.referenced--;
+}
+
+// --- using sockets again ---
+
+bool IocpBackend::use_again(HandleExtension& extension, const Handle& handle) {
+  const Handle* listener = handles_.find(extension.listener);
+  const auto& functions = extension_functions(AF_INET);
+  // Only after the peer's FIN: otherwise the socket would stay in TIME_WAIT for minutes.
+  if (!listener || listener->closed || !handle.orderly || extension.outstanding > 0 ||
+      !functions.disconnect_ex) {
+    return false;
+  }
+  extension.waiting.kind = RequestKind::disconnect;
+  begin(extension);
+  const BOOL done = functions.disconnect_ex(sockets::socket_of(extension.descriptor), &extension.waiting,
+                                            TF_REUSE_SOCKET, 0);
+  if (!done && ::WSAGetLastError() != WSA_IO_PENDING) {
+    not_begun(extension);
+    return false;
+  }
+  if (done && extension.skips) end_at_once(extension.waiting, {});
+  linger(extension);
+  return true;
+}
+
+void IocpBackend::disconnected(HandleExtension& extension, const Ended& ended) {
+  if (extension.descriptor < 0) return;  // the engine ends
+  linger_no_more(extension);
+  const int descriptor = std::exchange(extension.descriptor, -1);
+  Handle* listener = handles_.find(extension.listener);
+  if (ended.error || !listener || listener->closed) return sockets::close(descriptor);
+  auto& pool = static_cast<AcceptPool&>(*listener->extension);
+  if (pool.spare.size() >= listener->listener->parameters.accepting.high) return sockets::close(descriptor);
+  pool.spare.push_back(descriptor);
+}
+
+// --- what no packet tells of ---
+
+void IocpBackend::need_housekeeping() {
+  if (!housekeeping_.active()) parts_.timers.start(housekeeping_, parts_.now + housekeeping_period);
+}
+
+void IocpBackend::expired(Timer& timer) {
+  if (&timer != &housekeeping_) return StreamBackend::expired(timer);
+  keep_house();
+}
+
+void IocpBackend::keep_house() {
+  for (HandleExtension* extension = lingering_.first(); extension != nullptr;) {
+    HandleExtension* next = extension->next;
+    if (extension->deadline <= parts_.now) (void)::CancelIoEx(handle_of(extension->descriptor), nullptr);
+    extension = next;
+  }
+  for (const HandleId id : std::exchange(short_of_memory_, {})) {
+    Handle* handle = find(id);
+    if (!handle) continue;
+    if (handle->kind == HandleKind::stream && !handle->readable) await_data(*handle);
+    serve_sends(*handle);
+    make_ready(*handle);
+  }
+  bool again = !lingering_.empty() || !short_of_memory_.empty();
+  for (AcceptPool* pool : pools_) {
+    if (!pool->handle->listener->parameters.accepting.with_data) continue;
+    drop_silent(*pool);
+    again = true;
+  }
+  if (again) need_housekeeping();
+}
+
+// --- the end ---
+
+void IocpBackend::abandon() {
+  StreamBackend::abandon();
+  if (housekeeping_.active()) parts_.timers.stop(housekeeping_);
+  while (HandleExtension* extension = lingering_.first()) {
+    linger_no_more(*extension);
+    close_now(*extension);
+    release_if_done(*extension);
+  }
+  const auto deadline = ::GetTickCount64() + patience_at_the_end;
+  while (outstanding_ > 0 && ::GetTickCount64() < deadline) {
+    for (const auto& packet : port_.take(100))
+      note(*static_cast<Request*>(packet.lpOverlapped), {canceled, 0});
+    for (const auto& [request, end] : std::exchange(ended_, {}))
+      note(*request, end);
+  }
+}
+
+}  // namespace portside

@@ -1,0 +1,87 @@
+// True completions: the kernel carries operations out and says when they are done.
+#pragma once
+
+#include <vector>
+
+#include "../../native/streams/stream_backend.h"
+#include "completion_port.h"
+#include "request.h"
+
+namespace portside {
+
+class IocpBackend final : public StreamBackend {
+ public:
+  explicit IocpBackend(EngineParts parts) : StreamBackend(parts) {}
+
+  Error open() override { return port_.open(); }
+  void abandon() override;
+  Opened listen(const ListenParameters& parameters) override;
+  void expired(Timer& timer) override;
+
+  bool has_ready() const override {
+    return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
+  }
+  void block(int timeout) noexcept override { port_.block(timeout); }
+  void wake() noexcept override { port_.wake(); }
+  int descriptor() const override { return -1; }
+
+ private:
+  // iocp_backend.cpp: sockets and requests
+  unsigned gather() override;
+  void note(Request& request, const Ended& ended);
+  void begin(HandleExtension& extension);
+  void end_at_once(Request& request, const Ended& ended) { ended_.push_back({&request, ended}); }
+  void not_begun(HandleExtension& extension);
+  Error enlist(int descriptor, bool& skips);
+  Error associate(Handle& handle) override;
+  void let_go(Handle& handle, bool reset) override;
+  void linger(HandleExtension& extension);
+  void linger_no_more(HandleExtension& extension);
+  void close_now(HandleExtension& extension);
+  void release_if_done(HandleExtension& extension);
+  bool use_again(HandleExtension& extension, const Handle& handle);
+  void disconnected(HandleExtension& extension, const Ended& ended);
+  void need_housekeeping();
+  void keep_house();
+
+  // iocp_accept.cpp
+  Error open_pool(Handle& handle);
+  Error watch_backlog(AcceptPool& pool);
+  void close_pool(AcceptPool& pool);
+  void top_up(Handle& handle);
+  Error post_accept(AcceptPool& pool, const AcceptSettings& settings);
+  void accept_came(AcceptRequest& request, const Ended& ended);
+  void more_wanted(AcceptPool& pool);
+  void drop_silent(AcceptPool& pool);
+  void serve_listener(Handle& handle) override;
+  void establish_accepted(Handle& listener, AcceptRequest& request);
+
+  // iocp_streams.cpp
+  Error start_connecting(Handle& handle, const ConnectParameters& parameters) override;
+  void serve_connecting(Handle& handle) override;
+  void connect_came(HandleExtension& extension, const Ended& ended);
+  void establish(Handle& handle);
+  sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override;
+  void await_data(Handle& handle) override;
+  void data_came(HandleExtension& extension, const Ended& ended);
+
+  // iocp_send.cpp
+  void await_room(Handle& handle) override { serve_sends(handle); }
+  void serve_sends(Handle& handle) override;
+  bool everything_is_out(const Handle& handle) const override { return handle.extension->sends == 0; }
+  bool post_send(HandleExtension& extension, Operation& operation);
+  void unpost(SendRequest& request);
+  void send_came(SendRequest& request, const Ended& ended);
+  void send_failed(Handle& handle, Error error);
+  void try_again_later(Handle& handle);
+
+  CompletionPort port_;
+  std::uint32_t outstanding_ = 0;  // requests of all sockets
+  std::vector<EndedRequest> ended_;
+  List<HandleExtension> lingering_;
+  std::vector<AcceptPool*> pools_;
+  std::vector<HandleId> short_of_memory_;  // to be tried again
+  Timer housekeeping_;
+};
+
+}  // namespace portside

@@ -1,0 +1,312 @@
+#include "windows_sockets.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <utility>
+
+#include "windows_address.h"
+#include "windows_errors.h"
+
+namespace portside {
+namespace {
+
+// Windows' own limit on handles (16 million a process) cannot be lowered, so shortage is counted out here.
+std::atomic<std::uint32_t> sockets_open{0};
+std::atomic<std::uint32_t> most_sockets{std::numeric_limits<std::uint32_t>::max()};
+
+}  // namespace
+
+bool limit_sockets(std::uint32_t limit) {
+  most_sockets = limit;
+  return true;
+}
+
+}  // namespace portside
+
+namespace portside::sockets {
+namespace {
+
+// One call takes no more: what does not fit into the send buffer would lie in non-paged memory.
+constexpr std::size_t piece_size = 64 * 1024;
+constexpr std::size_t most_of_one_send = 4 * 1024 * 1024;
+
+Error set_option(int descriptor, int level, int name, int value) {
+  return ::setsockopt(socket_of(descriptor), level, name, reinterpret_cast<const char*>(&value),
+                      sizeof(value)) == 0
+             ? Error{}
+             : last_error();
+}
+
+// Once a process; Node's own sockets need it too, and never give it back.
+void start_winsock() {
+  static const int started = [] {
+    WSADATA data;
+    return ::WSAStartup(MAKEWORD(2, 2), &data);
+  }();
+  static_cast<void>(started);  // without it, the first socket says so
+}
+
+class OwnedSocket {
+ public:
+  explicit OwnedSocket(int descriptor) : descriptor_(descriptor) {}
+  OwnedSocket(const OwnedSocket&) = delete;
+  OwnedSocket& operator=(const OwnedSocket&) = delete;
+  ~OwnedSocket() {
+    if (descriptor_ >= 0) sockets::close(descriptor_);
+  }
+
+  int get() const { return descriptor_; }
+  int release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+Error bind_to(int descriptor, const SocketAddress& address) {
+  return ::bind(socket_of(descriptor), address.get(), address.size) == 0 ? Error{} : last_error();
+}
+
+Error bind_to(int descriptor, const IpAddress& address) {
+  SocketAddress at;
+  if (const Error error = to_socket_address(address, at)) return error;
+  return bind_to(descriptor, at);
+}
+
+int family_of(const IpAddress& address) {
+  return address.is_ipv6 ? AF_INET6 : AF_INET;
+}
+
+// No SO_REUSEADDR: it lets others steal the port, and a port in TIME_WAIT can be taken again without.
+Error prepare_listener(int descriptor, const ListenParameters& parameters) {
+  Error error;
+  if (parameters.address.is_ipv6) {
+    error = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
+  }
+  SocketSettings buffers = parameters.settings;
+  buffers.keep_alive = 0;  // of the accepted ones, which inherit it not everywhere
+  if (!error) error = apply(descriptor, buffers);
+  return error;
+}
+
+// A larger one than 200 is only heeded when it is written in this way (listen(), SOMAXCONN_HINT).
+int backlog_of(std::int32_t wanted) {
+  return wanted <= 200 ? wanted : -std::min(wanted, 65535);
+}
+
+// On loopback nothing gets lost: a refusal need not be asked for three times, half a second apart.
+void refuse_at_once(int descriptor) {
+  TCP_INITIAL_RTO_PARAMETERS parameters{};
+  parameters.Rtt = TCP_INITIAL_RTO_UNSPECIFIED_RTT;
+  parameters.MaxSynRetransmissions = TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS;
+  DWORD bytes = 0;
+  (void)::WSAIoctl(socket_of(descriptor), SIO_TCP_INITIAL_RTO, &parameters, sizeof(parameters), nullptr, 0,
+                   &bytes, nullptr, nullptr);
+}
+
+using AddressCall = int(WSAAPI*)(SOCKET, sockaddr*, int*);
+
+Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+  SocketAddress address;
+  address.size = sizeof(address.storage);
+  if (call(socket_of(descriptor), address.get(), &address.size) != 0) return last_error();
+  return from_socket_address(address, into);
+}
+
+// A stream that Windows gave up is one that the peer, or the network, has broken.
+Error stream_error() {
+  const Error error = last_error();
+  if (error.code == ErrorCode::CONNABORTED) return {ErrorCode::CONNRESET, error.native};
+  return error;
+}
+
+// The first bytes of `parts`, from `skip` on, that one call takes.
+std::size_t gather_piece(std::span<const Bytes> parts, std::size_t skip, std::array<WSABUF, max_parts>& piece,
+                         DWORD& count) {
+  std::size_t size = 0;
+  count = 0;
+  for (const auto& part : parts) {
+    const auto skipped = std::min(skip, part.size());
+    skip -= skipped;
+    const auto length = std::min(part.size() - skipped, piece_size - size);
+    if (length == 0) continue;
+    auto* bytes = const_cast<std::uint8_t*>(part.data() + skipped);
+    piece[count++] = {static_cast<ULONG>(length), reinterpret_cast<char*>(bytes)};
+    size += length;
+  }
+  return size;
+}
+
+}  // namespace
+
+Made open_socket(int family) {
+  start_winsock();
+  if (sockets_open.fetch_add(1) >= most_sockets) {
+    sockets_open--;
+    return {-1, error_of(WSAEMFILE), "socket"};
+  }
+  const SOCKET socket = ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                                     WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  if (socket == INVALID_SOCKET) {
+    sockets_open--;
+    return {-1, last_error(), "socket"};
+  }
+  OwnedSocket made(descriptor_of(socket));
+  u_long non_blocking = 1;
+  if (::ioctlsocket(socket, FIONBIO, &non_blocking) != 0) return {-1, last_error(), "ioctlsocket"};
+  return {made.release(), {}, ""};
+}
+
+void close(int descriptor) {
+  (void)::closesocket(socket_of(descriptor));
+  sockets_open--;
+}
+
+Made make_listener(const ListenParameters& parameters) {
+  const Made made = open_socket(family_of(parameters.address));
+  if (made.error) return made;
+  OwnedSocket listener(made.descriptor);
+  // Two sockets can share a port here, but nothing spreads connections over them.
+  if (parameters.reuse_port) return {-1, {ErrorCode::NOTSUP, 0}, "setsockopt"};
+  if (const Error error = prepare_listener(listener.get(), parameters)) return {-1, error, "setsockopt"};
+  if (const Error error = bind_to(listener.get(), parameters.address)) return {-1, error, "bind"};
+  if (::listen(socket_of(listener.get()), backlog_of(parameters.backlog)) != 0)
+    return {-1, last_error(), "listen"};
+  return {listener.release(), {}, ""};
+}
+
+Made make_connecting(const ConnectParameters& parameters) {
+  const int family = family_of(parameters.address);
+  SocketAddress to;
+  if (const Error error = to_socket_address(parameters.address, to)) return {-1, error, "connect"};
+  const Made made = open_socket(family);
+  if (made.error) return made;
+  OwnedSocket connecting(made.descriptor);
+  Error error = apply(connecting.get(), parameters.settings);
+  // For IPv4 addresses in IPv6's clothes, which every other system connects to.
+  if (!error && family == AF_INET6) error = set_option(connecting.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (error) return {-1, error, "setsockopt"};
+  if (is_loopback(to)) refuse_at_once(connecting.get());
+  // ConnectEx wants a bound socket.
+  error = parameters.local ? bind_to(connecting.get(), *parameters.local)
+                           : bind_to(connecting.get(), any_address(family));
+  if (error) return {-1, error, "bind"};
+  return {connecting.release(), {}, ""};
+}
+
+int family_of(int descriptor) {
+  SocketAddress address;
+  address.size = sizeof(address.storage);
+  return ::getsockname(socket_of(descriptor), address.get(), &address.size) == 0 ? address.storage.ss_family
+                                                                                 : AF_INET;
+}
+
+Error apply(int descriptor, const SocketSettings& settings) {
+  Error error;
+  if (settings.receive_buffer_size > 0) {
+    error = set_option(descriptor, SOL_SOCKET, SO_RCVBUF, settings.receive_buffer_size);
+  }
+  if (!error && settings.unbuffered_sends) {
+    error = set_option(descriptor, SOL_SOCKET, SO_SNDBUF, 0);
+  } else if (!error && settings.send_buffer_size > 0) {
+    error = set_option(descriptor, SOL_SOCKET, SO_SNDBUF, settings.send_buffer_size);
+  }
+  if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
+  if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  return error;
+}
+
+bool may_skip_packets(int descriptor) {
+  WSAPROTOCOL_INFOW protocol{};
+  int size = sizeof(protocol);
+  return ::getsockopt(socket_of(descriptor), SOL_SOCKET, SO_PROTOCOL_INFOW,
+                      reinterpret_cast<char*>(&protocol), &size) == 0 &&
+         (protocol.dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
+}
+
+Error update_context(int descriptor, int option, int listener) {
+  const SOCKET accepted_by = listener < 0 ? INVALID_SOCKET : socket_of(listener);
+  const bool accepted = listener >= 0;
+  const int result = ::setsockopt(socket_of(descriptor), SOL_SOCKET, option,
+                                  accepted ? reinterpret_cast<const char*>(&accepted_by) : nullptr,
+                                  accepted ? static_cast<int>(sizeof(accepted_by)) : 0);
+  return result == 0 ? Error{} : last_error();
+}
+
+bool connected_for(int descriptor, std::uint32_t& seconds) {
+  DWORD value = 0xffffffff;
+  int size = sizeof(value);
+  const int result = ::getsockopt(socket_of(descriptor), SOL_SOCKET, SO_CONNECT_TIME,
+                                  reinterpret_cast<char*>(&value), &size);
+  seconds = value;
+  return result == 0 && value != 0xffffffff;
+}
+
+Moved receive(int descriptor, std::span<std::uint8_t> into) {
+  WSABUF buffer{static_cast<ULONG>(into.size()), reinterpret_cast<char*>(into.data())};
+  DWORD bytes = 0;
+  DWORD flags = 0;
+  if (::WSARecv(socket_of(descriptor), &buffer, 1, &bytes, &flags, nullptr, nullptr) != 0)
+    return {0, stream_error()};
+  return {bytes, {}};
+}
+
+Moved send(int descriptor, std::span<const Bytes> parts) {
+  const std::size_t wanted = std::min(size_of(parts), most_of_one_send);
+  std::size_t taken = 0;
+  while (taken < wanted) {
+    std::array<WSABUF, max_parts> piece;
+    DWORD count = 0;
+    const auto size = gather_piece(parts, taken, piece, count);
+    DWORD bytes = 0;
+    if (::WSASend(socket_of(descriptor), piece.data(), count, &bytes, 0, nullptr, nullptr) != 0) {
+      // What went before stands; the next call tells what is wrong.
+      return taken > 0 ? Moved{taken, {}} : Moved{0, stream_error()};
+    }
+    taken += bytes;
+    if (bytes < size) break;
+  }
+  return {taken, {}};
+}
+
+bool is_broken(int descriptor) {
+  WSABUF nothing{0, nullptr};
+  DWORD bytes = 0;
+  return ::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) != 0 &&
+         ::WSAGetLastError() != WSAEWOULDBLOCK;
+}
+
+Error shutdown_sending(int descriptor) {
+  return ::shutdown(socket_of(descriptor), SD_SEND) == 0 ? Error{} : last_error();
+}
+
+void prepare_reset(int descriptor) {
+  const linger at_once{1, 0};
+  (void)::setsockopt(socket_of(descriptor), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&at_once),
+                     sizeof(at_once));
+}
+
+Error set_no_delay(int descriptor, bool on) {
+  return set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
+
+// TCP_KEEPIDLE came with Windows 10 1709; this call is older, and wants the time between probes as well (1 s
+// is Windows' own default).
+Error set_keep_alive(int descriptor, std::int32_t delay) {
+  if (delay <= 0) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
+  tcp_keepalive values{.onoff = 1, .keepalivetime = static_cast<ULONG>(delay), .keepaliveinterval = 1000};
+  DWORD bytes = 0;
+  const int result = ::WSAIoctl(socket_of(descriptor), SIO_KEEPALIVE_VALS, &values, sizeof(values), nullptr,
+                                0, &bytes, nullptr, nullptr);
+  return result == 0 ? Error{} : last_error();
+}
+
+Error local_address(int descriptor, IpAddress& into) {
+  return address_by(::getsockname, descriptor, into);
+}
+Error remote_address(int descriptor, IpAddress& into) {
+  return address_by(::getpeername, descriptor, into);
+}
+
+}  // namespace portside::sockets

@@ -1,0 +1,36 @@
+// What the room's own files ask of sockets besides native/streams/sockets.h.
+#pragma once
+
+#include "../../native/streams/sockets.h"
+#include "windows_headers.h"
+
+namespace portside::sockets {
+
+// A SOCKET is a handle, and of a handle only 32 bits count ("Interprocess Communication Between 32-bit and
+// 64-bit Applications"): the portable side's int holds it.
+inline SOCKET socket_of(int descriptor) {
+  return static_cast<SOCKET>(static_cast<std::uint32_t>(descriptor));
+}
+inline int descriptor_of(SOCKET socket) {
+  return static_cast<int>(socket);
+}
+
+// Overlapped, non-blocking for what is not overlapped, and not inherited.
+Made open_socket(int family);
+int family_of(int descriptor);
+Error apply(int descriptor, const SocketSettings& settings);
+
+// Whether a call that is done at once may do without its packet: not below a layered provider whose handles
+// are not the file system's (SetFileCompletionNotificationModes, "Remarks").
+bool may_skip_packets(int descriptor);
+
+// Of an accepted, or of a connected socket: it knows nothing of itself before.
+Error update_context(int descriptor, int option, int listener = -1);
+
+// Whether not even nothing can be sent: of a socket that was not shut down, only a reset makes that.
+bool is_broken(int descriptor);
+
+// Seconds since a client came to a socket that waits in AcceptEx; nothing while none has.
+bool connected_for(int descriptor, std::uint32_t& seconds);
+
+}  // namespace portside::sockets

@@ -1,0 +1,23 @@
+// Where Wine is known to behave differently from Windows, by what it does.
+#pragma once
+
+namespace portside {
+
+bool runs_on_wine();
+
+// A socket reused through TF_REUSE_SOCKET never receives anything.
+inline bool reused_sockets_are_broken() {
+  return runs_on_wine();
+}
+
+// At the peer's FIN posted sends complete without an error, and without having sent anything.
+inline bool sends_come_back_untouched() {
+  return runs_on_wine();
+}
+
+// A reset that comes while no receive is posted is told as the end of the stream (mended in Wine 10).
+inline bool resets_look_like_the_end() {
+  return runs_on_wine();
+}
+
+}  // namespace portside
