@@ -28,26 +28,22 @@ export async function measure(): Promise<Resources> {
   };
 }
 
-/** The socket and the objects of a connection take more than this: if each one left them behind, it would show. */
-const leakPerConnection = 300;
-
-// What varies by itself. The heap is exact after a collection, but for code that the compiler adds and drops. Resident
-// memory is what the allocators keep: arenas that fill differently from round to round, most of all with V8's young
-// generation (16 MiB, twice) and the threads' heaps.
+// What varies by itself, however many rounds there are. JavaScript's memory: what the compiler adds and drops. Resident
+// memory: what allocators keep for later, most of all V8's young generation (16 MiB, twice) and malloc's arenas. Of the
+// thousands of connections of a run, each would have to leave some hundred bytes, or two kilobytes, to be found out.
 const heapMayVary = 4 << 20;
 const residentMayVary = 48 << 20;
 
-/** What has grown beyond what varies by itself, while so many connections came and went. */
-export function growth(before: Resources, after: Resources, connections: number): string[] {
+/** What has grown beyond what varies by itself. */
+export function growth(before: Resources, after: Resources): string[] {
   const complaints: string[] = [];
-  const leak = leakPerConnection * connections;
   if (after.descriptors > before.descriptors) {
     complaints.push(`descriptors rose from ${before.descriptors} to ${after.descriptors}`);
   }
-  if (after.heap - before.heap > heapMayVary + leak) {
+  if (after.heap - before.heap > heapMayVary) {
     complaints.push(`JavaScript's memory grew by ${after.heap - before.heap} bytes`);
   }
-  if (after.resident - before.resident > residentMayVary + leak) {
+  if (after.resident - before.resident > residentMayVary) {
     complaints.push(`resident memory grew by ${after.resident - before.resident} bytes`);
   }
   return complaints;

@@ -1,6 +1,7 @@
 import {
   type CompletionPort,
   connect,
+  type ListenOptions,
   listen,
   type PortsideError,
   type SocketOptions,
@@ -54,7 +55,7 @@ export class Round {
   }
 
   async #listen(style: Style): Promise<TcpListener> {
-    const options = { host, backlog: 4096, ...this.#socketOptions(this.#random) };
+    const options = { host, ...this.#acceptOptions(this.#random), ...this.#socketOptions(this.#random) };
     if (style !== "push") return listen(options);
     const handlers = handlersFor((socket) => {
       this.#ledger.count("accept, push");
@@ -127,10 +128,20 @@ export class Round {
     return style === "operations" ? new OperationCalls(this.#port, this.#ledger) : new PromiseCalls();
   }
 
+  #acceptOptions(random: Random): ListenOptions {
+    return {
+      backlog: 4096,
+      acceptLowWaterMark: random.pick([1, 16]),
+      acceptHighWaterMark: random.pick([16, 64]),
+      acceptData: random.chance(0.3),
+    };
+  }
+
   #socketOptions(random: Random): SocketOptions {
     return {
       completionPort: this.#port,
       noDelay: random.chance(0.8),
+      unbufferedSends: random.chance(0.3),
       borrow: random.chance(0.5),
       highWaterMark: random.pick([1, 1000, 65_536]),
       ...(random.chance(0.3) && { sendBufferSize: 16_384 }),
