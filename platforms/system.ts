@@ -18,6 +18,9 @@ export interface System {
   /** Descriptors (handles) this process has open. Main thread only. */
   openDescriptors(): number;
 
+  /** Whether a reset is always told as one: Wine tells some as the end of the stream. */
+  tellsResets(): boolean;
+
   /** Bytes of memory this process holds. */
   ownResidentMemory(): number;
 

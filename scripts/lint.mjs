@@ -1,9 +1,13 @@
-/** npm run lint: Biome over TypeScript, JavaScript and JSON; clang-format and clang-tidy over C and C++. */
+/**
+ * npm run lint: Biome over TypeScript, JavaScript and JSON; clang-format and clang-tidy over C and C++; actionlint over
+ * the workflows.
+ */
 import { clangTidy } from "./lib/clang-tidy.mjs";
 import { Failure, main } from "./lib/fail.mjs";
 import { tools } from "./lib/paths.mjs";
 import { run } from "./lib/run.mjs";
 import { nativeSources } from "./lib/sources.mjs";
+import { checkWorkflows } from "./lib/workflows.mjs";
 
 async function node(...args) {
   return (await run(process.execPath, args)).code === 0;
@@ -13,6 +17,7 @@ const checks = {
   biome: () => node(tools.biome, "ci", "."),
   "clang-format": () => node(tools.clangFormat, "--dry-run", "-Werror", ...nativeSources()),
   "clang-tidy": async () => (await clangTidy()) === 0,
+  actionlint: async () => (await checkWorkflows()) === 0,
 };
 
 await main(async () => {

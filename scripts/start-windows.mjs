@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { main } from "./lib/fail.mjs";
 import { nodeBinary } from "./lib/node-versions.mjs";
-import { addonPath, root } from "./lib/paths.mjs";
+import { root } from "./lib/paths.mjs";
 import { checkWine } from "./lib/prerequisites.mjs";
-import { buildForWindows, windowsBinaries, windowsBuild } from "./lib/windows.mjs";
+import { buildForWindows, windowsEnvironment } from "./lib/windows.mjs";
 import { windowsPath, withWine } from "./lib/wine.mjs";
 
 await main(async () => {
@@ -12,10 +12,7 @@ await main(async () => {
   await buildForWindows({ quiet: true });
   const program = windowsPath(join(root, "dist", "bench", "main-job", "start.js"));
   const args = [program, ...process.argv.slice(2)];
-  const env = {
-    NODE_PATH: windowsPath(await windowsBinaries()),
-    PORTSIDE_ADDON: windowsPath(addonPath(windowsBuild)),
-  };
+  const env = await windowsEnvironment();
   await withWine(async (runUnderWine) => {
     const { code } = await runUnderWine(await nodeBinary(22, "win32"), args, { env });
     process.exitCode = code;

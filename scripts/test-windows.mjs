@@ -4,13 +4,12 @@
  */
 import { main } from "./lib/fail.mjs";
 import { nodeBinary } from "./lib/node-versions.mjs";
-import { addonPath } from "./lib/paths.mjs";
 import { checkWine } from "./lib/prerequisites.mjs";
 import { runSuite } from "./lib/suite.mjs";
 import { Tally } from "./lib/tally.mjs";
 import { chosenVersions } from "./lib/versions.mjs";
-import { buildForWindows, windowsBinaries, windowsBuild } from "./lib/windows.mjs";
-import { windowsPath, withWine } from "./lib/wine.mjs";
+import { buildForWindows, windowsEnvironment } from "./lib/windows.mjs";
+import { withWine } from "./lib/wine.mjs";
 import { gapProblems } from "./lib/wine-gaps.mjs";
 
 /** Those that Wine 8 can run. */
@@ -20,8 +19,7 @@ await main(async () => {
   await checkWine();
   await buildForWindows({ quiet: true });
   const env = {
-    NODE_PATH: windowsPath(await windowsBinaries()),
-    PORTSIDE_ADDON: windowsPath(addonPath(windowsBuild)),
+    ...(await windowsEnvironment()),
     PORTSIDE_TEST_WINE: "1", // test/support/wine_setup.ts
     // node.exe takes a file for a colourful console.
     ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
@@ -36,7 +34,7 @@ await main(async () => {
         node: await nodeBinary(version, "win32"),
         among: ["thread"],
         start: runUnderWine,
-        limit: 15 * 60_000,
+        limit: 13 * 60_000,
         env,
         args,
       });

@@ -97,6 +97,8 @@ export const system: System = {
 
   openDescriptors: () => readdirSync("/proc/self/fd").length - 1, // one is the reading's own
 
+  tellsResets: () => true,
+
   ownResidentMemory: ownResident,
   residentMemory: (pid) => residentOf(pid),
 

@@ -10,8 +10,8 @@
 
 namespace {
 
-FARPROC WINAPI use_host_program(unsigned event, DelayLoadInfo* import) {
-  if (event != dliNotePreLoadLibrary || _stricmp(import->szDll, "node.exe") != 0) return nullptr;
+FARPROC WINAPI use_host_program(unsigned event, DelayLoadInfo* info) {
+  if (event != dliNotePreLoadLibrary || _stricmp(info->szDll, "node.exe") != 0) return nullptr;
   return reinterpret_cast<FARPROC>(GetModuleHandleW(nullptr));
 }
 
@@ -23,14 +23,16 @@ decltype(__pfnDliNotifyHook2) __pfnDliNotifyHook2 = use_host_program;
 #ifdef __MINGW32__
 // binutils' thunk keeps no floating-point argument while it looks a function up at its first call (that of
 // napi_create_double, say). So all of them are looked up before there is any call: as the addon is loaded.
+// NOLINTBEGIN(bugprone-reserved-identifier): they have their names from the linker's tools
 extern "C" const ImgDelayDescr __DELAY_IMPORT_DESCRIPTOR_node_lib;  // dlltool's, named after node.lib
 extern "C" const IMAGE_DOS_HEADER __ImageBase;
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace {
 
 template <typename T>
 T* at(std::size_t address) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the tables hold offsets from the image's start
+  // The tables hold offsets from the image's start.
   return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(&__ImageBase) + address);
 }
 

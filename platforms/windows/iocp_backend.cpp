@@ -122,7 +122,7 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
   extension->handle = nullptr;
   if (handle.kind == HandleKind::listener) {
     close_pool(static_cast<AcceptPool&>(*extension));
-  } else if (!reset && extension->sends > 0) {
+  } else if (!reset && (extension->sends > 0 || extension->postponed)) {
     linger(*extension);
   } else if (reset || !use_again(*extension, handle)) {
     close_now(*extension);
@@ -134,6 +134,7 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
 void IocpBackend::close_now(HandleExtension& extension) {
   if (extension.outstanding > 0) (void)::CancelIoEx(handle_of(extension.descriptor), nullptr);
   sockets::close(std::exchange(extension.descriptor, -1));
+  if (extension.postponed) discard(*std::exchange(extension.postponed, nullptr));
 }
 
 // Sends cannot be taken back, as nobody knows what of a cancelled one has reached the peer.
@@ -144,6 +145,13 @@ void IocpBackend::linger(HandleExtension& extension) {
   lingering_.append(extension);
   parts_.counters.referenced++;
   need_housekeeping();
+}
+
+void IocpBackend::give_up_lingering(HandleExtension& extension) {
+  linger_no_more(extension);
+  sockets::prepare_reset(extension.descriptor);
+  close_now(extension);
+  release_if_done(extension);
 }
 
 void IocpBackend::linger_no_more(HandleExtension& extension) {
@@ -200,13 +208,15 @@ void IocpBackend::expired(Timer& timer) {
 void IocpBackend::keep_house() {
   for (HandleExtension* extension = lingering_.first(); extension != nullptr;) {
     HandleExtension* next = extension->next;
-    if (extension->deadline <= parts_.now) (void)::CancelIoEx(handle_of(extension->descriptor), nullptr);
+    post_postponed(*extension);
+    if (extension->deadline <= parts_.now) give_up_lingering(*extension);
     extension = next;
   }
   for (const HandleId id : std::exchange(short_of_memory_, {})) {
     Handle* handle = find(id);
     if (!handle) continue;
-    if (handle->kind == HandleKind::stream && !handle->readable) await_data(*handle);
+    if (!handle->readable) await_data(*handle);
+    post_postponed(*handle->extension);
     serve_sends(*handle);
     make_ready(*handle);
   }
@@ -224,11 +234,8 @@ void IocpBackend::keep_house() {
 void IocpBackend::abandon() {
   StreamBackend::abandon();
   if (housekeeping_.active()) parts_.timers.stop(housekeeping_);
-  while (HandleExtension* extension = lingering_.first()) {
-    linger_no_more(*extension);
-    close_now(*extension);
-    release_if_done(*extension);
-  }
+  while (HandleExtension* extension = lingering_.first())
+    give_up_lingering(*extension);
   const auto deadline = ::GetTickCount64() + patience_at_the_end;
   while (outstanding_ > 0 && ::GetTickCount64() < deadline) {
     for (const auto& packet : port_.take(100))

@@ -36,6 +36,7 @@ class IocpBackend final : public StreamBackend {
   Error associate(Handle& handle) override;
   void let_go(Handle& handle, bool reset) override;
   void linger(HandleExtension& extension);
+  void give_up_lingering(HandleExtension& extension);
   void linger_no_more(HandleExtension& extension);
   void close_now(HandleExtension& extension);
   void release_if_done(HandleExtension& extension);
@@ -68,10 +69,15 @@ class IocpBackend final : public StreamBackend {
   // iocp_send.cpp
   void await_room(Handle& handle) override { serve_sends(handle); }
   void serve_sends(Handle& handle) override;
-  bool everything_is_out(const Handle& handle) const override { return handle.extension->sends == 0; }
+  bool everything_is_out(const Handle& handle) const override;
   bool post_send(HandleExtension& extension, Operation& operation);
-  void unpost(SendRequest& request);
+  bool post(SendRequest& request);
+  void count_send(HandleExtension& extension, int by);
+  void discard(SendRequest& request);
+  void postpone(SendRequest& request);
+  void post_postponed(HandleExtension& extension);
   void send_came(SendRequest& request, const Ended& ended);
+  void go_on_sending(HandleExtension& extension, Error error);
   void send_failed(Handle& handle, Error error);
   void try_again_later(Handle& handle);
 

@@ -1,6 +1,7 @@
 // Sends that the OS did not take at once: in pieces, several of them posted, each from the operation's own
 // memory, which stays until the kernel has given the piece back.
 #include <algorithm>
+#include <utility>
 
 #include "iocp_backend.h"
 #include "windows_sockets.h"
@@ -35,23 +36,27 @@ Operation* next_to_post(const StreamHandle& handle) {
 
 }  // namespace
 
+bool IocpBackend::everything_is_out(const Handle& handle) const {
+  return handle.extension->sends == 0 && handle.extension->postponed == nullptr;
+}
+
 void IocpBackend::serve_sends(Handle& handle) {
   HandleExtension& extension = *handle.extension;
   while (Operation* operation = next_to_post(handle)) {
     const bool is_first = operation == handle.sends.first();
     if (operation->opcode == Opcode::shutdown) {
       // The FIN comes after all bytes.
-      if (!is_first || extension.sends > 0) break;
+      if (!is_first || !everything_is_out(handle)) break;
       complete(handle, handle.sends, *operation, sockets::shutdown_sending(handle.descriptor), 0);
     } else if (operation->left() == 0) {
       if (!is_first) break;
       finish_taken(handle);
-    } else if (extension.sends >= limit_of(extension) || !post_send(extension, *operation)) {
+    } else if (extension.postponed || extension.sends >= limit_of(extension) ||
+               !post_send(extension, *operation)) {
       break;
     }
   }
-  const bool all_out = handle.sends.empty() && extension.sends == 0;
-  handle.writable = all_out && !extension.unbuffered;
+  handle.writable = handle.sends.empty() && everything_is_out(handle) && !extension.unbuffered;
   if (handle.sends.empty()) sends_are_out(handle);
 }
 
@@ -59,68 +64,102 @@ void IocpBackend::serve_sends(Handle& handle) {
 bool IocpBackend::post_send(HandleExtension& extension, Operation& operation) {
   const auto most = extension.short_of_memory ? small_piece_size : piece_size;
   const auto size = std::min(most, operation.left() - operation.posted);
-  auto* request = new SendRequest(&extension, &operation, size);
   auto* bytes = operation.bytes.data() + operation.bytes_at + operation.posted;
-  WSABUF buffer{size, reinterpret_cast<char*>(bytes)};
   operation.posted += size;
   operation.in_flight++;
-  extension.sends++;
-  parts_.counters.posted_sends++;
-  begin(extension);
+  return post(*new SendRequest(&extension, &operation, bytes, size));
+}
+
+bool IocpBackend::post(SendRequest& request) {
+  HandleExtension& extension = *request.extension;
+  static_cast<OVERLAPPED&>(request) = {};
+  WSABUF buffer{request.size, reinterpret_cast<char*>(request.bytes)};
+  count_send(extension, 1);
   const int result =
-      ::WSASend(sockets::socket_of(extension.descriptor), &buffer, 1, nullptr, 0, request, nullptr);
+      ::WSASend(sockets::socket_of(extension.descriptor), &buffer, 1, nullptr, 0, &request, nullptr);
   const int refused = result == 0 ? 0 : ::WSAGetLastError();
   if (refused == WSA_IO_PENDING || (refused == 0 && !extension.skips)) return true;
   const Error error = refused == 0 ? Error{} : error_of(refused);
   if (!is_shortage(error.code)) {
-    end_at_once(*request, {error, error ? 0 : size});
+    end_at_once(request, {error, error ? 0 : request.size});
     return !error;
   }
-  not_begun(extension);
-  unpost(*request);
-  delete request;
-  try_again_later(*extension.handle);
+  count_send(extension, -1);
+  postpone(request);
   return false;
 }
 
-void IocpBackend::unpost(SendRequest& request) {
-  request.operation->posted -= request.size;
-  request.operation->in_flight--;
-  request.extension->sends--;
-  parts_.counters.posted_sends--;
+void IocpBackend::count_send(HandleExtension& extension, int by) {
+  extension.sends = static_cast<std::uint16_t>(extension.sends + by);
+  parts_.counters.posted_sends += static_cast<std::uint32_t>(by);
+  by > 0 ? begin(extension) : not_begun(extension);
 }
 
 void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
   HandleExtension& extension = *request.extension;
   Operation& operation = *request.operation;
-  const bool cut_short = !ended.error && ended.bytes < request.size;
-  unpost(request);
-  delete &request;
-  if (operation.completed) {
-    parts_.counters.bytes_sent += ended.bytes;
-    if (operation.in_flight == 0) delete &operation;
-  } else if (!ended.error || ended.bytes > 0) {
+  extension.sends--;
+  parts_.counters.posted_sends--;
+  operation.posted -= ended.bytes;
+  if (!operation.completed) {
     taken(operation, ended.bytes);
+  } else {
+    parts_.counters.bytes_sent += ended.bytes;
   }
+  request.bytes += ended.bytes;
+  request.size -= ended.bytes;
+  Error error = ended.error;
+  if (request.size > 0) {
+    // Once posted it is promised, whoever still waits for it; but behind a later piece it would come too
+    // late.
+    const bool may_follow = extension.sends == 0 && extension.descriptor >= 0;
+    if (may_follow && is_shortage(error.code)) return postpone(request);
+    if (may_follow && !error) return static_cast<void>(post(request));
+    if (!error) error = {ErrorCode::CONNRESET, 0};
+  }
+  discard(request);
+  go_on_sending(extension, error);
+}
+
+// What is left of it goes nowhere.
+void IocpBackend::discard(SendRequest& request) {
+  Operation* operation = request.operation;
+  operation->posted -= request.size;
+  operation->in_flight--;
+  delete &request;
+  if (operation->completed && operation->in_flight == 0) delete operation;
+}
+
+void IocpBackend::go_on_sending(HandleExtension& extension, Error error) {
   if (extension.handle == nullptr) {
-    if (!extension.lingers || extension.sends > 0) return;
+    if (!extension.lingers || extension.sends > 0 || extension.postponed) return;
     linger_no_more(extension);
     return close_now(extension);
   }
   Handle& handle = *extension.handle;
-  // What is posted behind it would leave a hole in the stream.
-  if (ended.error || (cut_short && extension.sends > 0)) return send_failed(handle, ended.error);
+  if (error) return send_failed(handle, error);
   extension.short_of_memory = false;
   finish_taken(handle);
   serve_sends(handle);
 }
 
 void IocpBackend::send_failed(Handle& handle, Error error) {
-  if (is_shortage(error.code) && handle.extension->sends == 0) return try_again_later(handle);
-  if (!error || error.code == ErrorCode::CONNABORTED || error.code == ErrorCode::CANCELED) {
+  if (error.code == ErrorCode::CONNABORTED || error.code == ErrorCode::CANCELED) {
     error.code = ErrorCode::CONNRESET;
   }
   if (!handle.failure) lost_sending(handle, error);
+}
+
+// --- want of memory ---
+
+void IocpBackend::postpone(SendRequest& request) {
+  request.extension->postponed = &request;
+  if (request.extension->handle != nullptr) return try_again_later(*request.extension->handle);
+  parts_.counters.retries++;  // it lingers, and is looked at
+}
+
+void IocpBackend::post_postponed(HandleExtension& extension) {
+  if (extension.postponed != nullptr) (void)post(*std::exchange(extension.postponed, nullptr));
 }
 
 void IocpBackend::try_again_later(Handle& handle) {

@@ -60,14 +60,16 @@ struct HandleExtension : Link<HandleExtension> {
   std::uint64_t deadline = 0;      // of lingering: milliseconds of the engine's clock
   Error failure;                   // how the connect, or the wait for data, ended
   std::unique_ptr<FirstBytes> first;
-  Request waiting;  // the connect, then the wait for data, at last the disconnect
+  struct SendRequest* postponed = nullptr;  // refused for want of memory: nothing may overtake it
+  Request waiting;                          // the connect, then the wait for data, at last the disconnect
 };
 
 struct SendRequest : Request {
-  SendRequest(HandleExtension* whose, Operation* of, std::uint32_t bytes)
-      : Request(RequestKind::send, whose), operation(of), size(bytes) {}
+  SendRequest(HandleExtension* whose, Operation* of, std::uint8_t* from, std::uint32_t length)
+      : Request(RequestKind::send, whose), operation(of), bytes(from), size(length) {}
 
-  Operation* operation;  // which lives as long
+  Operation* operation;  // which lives as long, and has the bytes
+  std::uint8_t* bytes;
   std::uint32_t size;
 };
 

@@ -43,6 +43,8 @@ export const system: System = {
 
   openDescriptors: openHandles,
 
+  tellsResets: () => win32().wineVersion === undefined,
+
   // Not by koffi: stats() reads it in workers too.
   ownResidentMemory: () => process.memoryUsage.rss(),
   residentMemory: residentMemoryOf,

@@ -24,7 +24,9 @@ constexpr Row row(long native, ErrorCode code) {
   return {static_cast<std::uint32_t>(native), code};
 }
 
-// ERROR_HANDLES_CLOSED, which mingw's headers lack: what closesocket() makes of a pending receive under Wine.
+// ERROR_NO_SUCH_DEVICE and ERROR_HANDLES_CLOSED, which mingw's headers lack. The second is what closesocket()
+// makes of a pending receive under Wine.
+constexpr long no_such_device = 433;
 constexpr long handles_closed = 676;
 
 // Where one code has several meanings, or Windows' own translation into Winsock's codes has lost one, the
@@ -43,6 +45,8 @@ constexpr std::array rows = {
     row(ERROR_SHARING_VIOLATION, ErrorCode::ADDRINUSE),
     row(ERROR_HANDLE_EOF, ErrorCode::IO),
     row(ERROR_NOT_SUPPORTED, ErrorCode::NOTSUP),
+    row(ERROR_REM_NOT_LIST, ErrorCode::CONNREFUSED),
+    row(ERROR_DUP_NAME, ErrorCode::ADDRINUSE),
     row(ERROR_BAD_NETPATH, ErrorCode::NETUNREACH),
     row(ERROR_NETWORK_BUSY, ErrorCode::NETDOWN),
     row(ERROR_DEV_NOT_EXIST, ErrorCode::NODEV),
@@ -68,6 +72,7 @@ constexpr std::array rows = {
     row(ERROR_MORE_DATA, ErrorCode::MSGSIZE),
     row(WAIT_TIMEOUT, ErrorCode::TIMEDOUT),
     row(STATUS_PENDING, ErrorCode::INPROGRESS),
+    row(no_such_device, ErrorCode::NODEV),
     row(ERROR_INVALID_ADDRESS, ErrorCode::FAULT),
     row(ERROR_PIPE_CONNECTED, ErrorCode::ISCONN),
     row(handles_closed, ErrorCode::CANCELED),
@@ -79,6 +84,7 @@ constexpr std::array rows = {
     row(ERROR_IO_DEVICE, ErrorCode::IO),
     row(ERROR_DEVICE_NOT_CONNECTED, ErrorCode::NODEV),
     row(ERROR_NOT_FOUND, ErrorCode::NOENT),
+    row(ERROR_INVALID_NETNAME, ErrorCode::ADDRNOTAVAIL),
     row(ERROR_CANCELLED, ErrorCode::CANCELED),
     row(ERROR_CONNECTION_REFUSED, ErrorCode::CONNREFUSED),
     row(ERROR_GRACEFUL_DISCONNECT, ErrorCode::CONNRESET),
@@ -102,6 +108,7 @@ constexpr std::array rows = {
     row(ERROR_PAGEFILE_QUOTA, ErrorCode::NOMEM),
     row(ERROR_COMMITMENT_LIMIT, ErrorCode::NOMEM),
     row(ERROR_TIMEOUT, ErrorCode::TIMEDOUT),
+    row(ERROR_INVALID_USER_BUFFER, ErrorCode::NOBUFS),
     row(ERROR_NOT_ENOUGH_QUOTA, ErrorCode::NOBUFS),
     row(ERROR_NOT_CONNECTED, ErrorCode::NOTCONN),
     row(WSAEINTR, ErrorCode::INTR),

@@ -19,7 +19,7 @@ export async function buildAddon(/** @type {AddonOptions} */ options = {}) {
   await cmakeJs(isUsable(options.folder ?? "build") ? "build" : "rebuild", options);
 }
 
-/** Configures only: afterwards the folder holds compile_commands.json. */
+/** Configures only: afterwards the folder holds compile_commands.json, where CMake drives ninja or make. */
 export async function configureAddon(/** @type {AddonOptions} */ options = {}) {
   await cmakeJs(isUsable(options.folder ?? "build") ? "configure" : "reconfigure", options);
 }
@@ -43,7 +43,7 @@ async function cmakeJs(command, { folder = "build", variables = [], quiet = fals
 
 /** Whether a build folder was configured to the end, and for the place where the project is now. */
 function isUsable(folder) {
-  if (!existsSync(join(root, folder, "compile_commands.json"))) return false;
+  if (!existsSync(join(root, folder, "cmake_install.cmake"))) return false;
   const variables = readFileSync(join(root, folder, "CMakeCache.txt"), "utf8");
   const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(variables)?.[1];
   return home !== undefined && resolve(home) === root;

@@ -2,8 +2,10 @@
 import os from "node:os";
 import { configureAddon } from "./addon.mjs";
 import { Failure } from "./fail.mjs";
+import { mingwCompiler } from "./prerequisites.mjs";
 import { run } from "./run.mjs";
 import { nativeSources } from "./sources.mjs";
+import { windowsAddon } from "./windows.mjs";
 
 /** Returns the number of files with findings, which are printed. */
 export async function clangTidy() {
@@ -13,14 +15,15 @@ export async function clangTidy() {
       "clang-tidy is missing: install it (on Debian and Ubuntu: apt-get install clang-tidy).",
     );
   }
-  await configureAddon({ quiet: true });
-  // Headers are seen through the sources. A source that this machine's CMake does not compile borrows the
-  // command of the most similar one.
+  // Headers are seen through the sources.
   const files = nativeSources().filter((file) => /\.(c|cc|cpp)$/.test(file));
+  const targets = [await here(), await windows()];
   let failed = 0;
   const worker = async () => {
     for (let file = files.shift(); file !== undefined; file = files.shift()) {
-      const result = await run("clang-tidy", ["--quiet", ...argumentsFor(file)], { quiet: true });
+      const args = targets.find(({ owns }) => owns(file))?.args(file);
+      if (!args) continue;
+      const result = await run("clang-tidy", ["--quiet", file, ...args], { quiet: true });
       if (result.code === 0) continue;
       failed++;
       console.log(`${file}\n${result.output}`);
@@ -30,8 +33,40 @@ export async function clangTidy() {
   return failed;
 }
 
-function argumentsFor(file) {
-  if (file.endsWith(".c")) return [file, "--", "-std=c17"];
-  // GCC's own warning names are in the compile commands; clang-tidy need not know them.
-  return ["-p", "build", "--extra-arg=-Wno-unknown-warning-option", file];
+/** GCC's own warning names are in the compile commands; clang-tidy need not know them. */
+const foreignNames = "--extra-arg=-Wno-unknown-warning-option";
+
+function isForWindows(file) {
+  return file.startsWith("platforms/windows/") || file.startsWith("test/support/wine/");
+}
+
+async function here() {
+  await configureAddon({ quiet: true });
+  return {
+    owns: (file) => !isForWindows(file),
+    // A source that this machine's CMake does not compile borrows the command of the most similar one.
+    args: (file) => (file.endsWith(".c") ? ["--", "-std=c17"] : ["-p", "build", foreignNames]),
+  };
+}
+
+/** The compiler's own headers are where only it knows; clang brings a part of them itself. */
+async function windows() {
+  const { missing, output } = await run(mingwCompiler, ["-E", "-x", "c++", "-v", "/dev/null"], {
+    quiet: true,
+  });
+  if (missing) {
+    console.log(`Nothing is said of Windows' sources, as ${mingwCompiler} is missing.`);
+    return { owns: isForWindows, args: () => undefined };
+  }
+  await configureAddon({ quiet: true, ...windowsAddon });
+  const folders = output.match(/^ \/.*\/c\+\+.*$/gm) ?? [];
+  const headers = folders.map((folder) => `--extra-arg=-isystem${folder.trim()}`);
+  const args = [
+    "-p",
+    windowsAddon.folder,
+    foreignNames,
+    "--extra-arg=--target=x86_64-w64-mingw32",
+    ...headers,
+  ];
+  return { owns: isForWindows, args: () => args };
 }

@@ -3,18 +3,22 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildAddon } from "./addon.mjs";
 import { install } from "./install.mjs";
-import { cache, root } from "./paths.mjs";
+import { addonPath, cache, root } from "./paths.mjs";
 import { checkMingw, checkPrerequisites } from "./prerequisites.mjs";
 import { buildTypeScript } from "./typescript.mjs";
+import { windowsPath } from "./wine.mjs";
 
-export const windowsBuild = "build-windows";
+/** How the addon is built for Windows, for buildAddon(). */
+export const windowsAddon = {
+  folder: "build-windows",
+  variables: [`CMAKE_TOOLCHAIN_FILE=${join(root, "platforms", "windows", "toolchain.cmake")}`],
+};
 
 /** What `npm run build` does, with an addon for Windows. */
 export async function buildForWindows({ quiet = false } = {}) {
   await checkPrerequisites();
   await checkMingw();
-  const toolchain = join(root, "platforms", "windows", "toolchain.cmake");
-  await buildAddon({ folder: windowsBuild, quiet, variables: [`CMAKE_TOOLCHAIN_FILE=${toolchain}`] });
+  await buildAddon({ ...windowsAddon, quiet });
   await buildTypeScript({ quiet });
 }
 
@@ -25,11 +29,17 @@ const binaries = {
   rolldown: "@rolldown/binding-win32-x64-msvc",
 };
 
-/**
- * A folder with the binaries for Windows of what is in node_modules, in the same versions. They are required, not
- * imported, so NODE_PATH brings them in, and node_modules stays as it is.
- */
-export async function windowsBinaries() {
+/** Where programs of ours find the addon and those binaries, as they see it. */
+export async function windowsEnvironment() {
+  return {
+    // The binaries are required, not imported, so this brings them in, and node_modules stays as it is.
+    NODE_PATH: windowsPath(await windowsBinaries()),
+    PORTSIDE_ADDON: windowsPath(addonPath(windowsAddon.folder)),
+  };
+}
+
+/** A folder with the binaries for Windows of what is in node_modules, in the same versions. */
+async function windowsBinaries() {
   const folder = join(cache, "windows");
   const installed = join(folder, "node_modules");
   const wanted = Object.entries(binaries).map(([name, binary]) => {

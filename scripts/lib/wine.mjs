@@ -25,8 +25,9 @@ export function windowsPath(path) {
  */
 export async function withWine(body) {
   takeLock();
-  const interrupted = () => {
+  const interrupted = (signal) => {
     end();
+    console.error(`portside: ${signal} ended this run; nothing of it is left under Wine.`);
     process.exit(130);
   };
   for (const signal of signals) process.once(signal, interrupted);
@@ -41,7 +42,7 @@ export async function withWine(body) {
 
 /** Its output goes into a file, as node.exe cannot write into a pipe of Linux, and from there to us as it grows. */
 async function runUnderWine(program, args, { quiet = false, env = {}, ...options } = {}) {
-  const path = join(cache, `wine-${process.pid}.txt`);
+  const path = join(cache, "wine-output.txt"); // one at a time, as the lock is ours
   const file = openSync(path, "w");
   const following = quiet ? undefined : follow(path);
   try {
@@ -54,7 +55,6 @@ async function runUnderWine(program, args, { quiet = false, env = {}, ...options
   } finally {
     following?.close();
     closeSync(file);
-    rmSync(path);
   }
 }
 

@@ -51,6 +51,9 @@ const socketOptions: WrongOption[] = [
   ["highWaterMark", Number.NaN, RANGE],
   ["borrow", 1, TYPE],
   ["borrow", "true", TYPE],
+  ["unbufferedSends", 1, TYPE],
+  ["unbufferedSends", "true", TYPE],
+  ["unbufferedSends", null, TYPE],
   ["completionPort", {}, TYPE],
   ["completionPort", 1, TYPE],
   ["completionPort", "default", TYPE],
@@ -79,6 +82,26 @@ const listenOptions: WrongOption[] = [
   ["ipv6Only", 0, TYPE],
   ["reusePort", 1, TYPE],
   ["reusePort", "true", TYPE],
+  ["acceptLowWaterMark", "16", TYPE],
+  ["acceptLowWaterMark", true, TYPE],
+  ["acceptLowWaterMark", 0, RANGE],
+  ["acceptLowWaterMark", 1.5, RANGE],
+  ["acceptLowWaterMark", Number.NaN, RANGE],
+  ["acceptLowWaterMark", 4097, RANGE],
+  ["acceptHighWaterMark", "256", TYPE],
+  ["acceptHighWaterMark", null, TYPE],
+  ["acceptHighWaterMark", 0, RANGE],
+  ["acceptHighWaterMark", 15, RANGE], // below the low one, which is 16 by default
+  ["acceptHighWaterMark", 4097, RANGE],
+  ["acceptData", 1, TYPE],
+  ["acceptData", "true", TYPE],
+  ["acceptTimeout", "10000", TYPE],
+  ["acceptTimeout", 0, RANGE],
+  ["acceptTimeout", 999, RANGE],
+  ["acceptTimeout", 1000.5, RANGE],
+  ["acceptTimeout", 2 ** 31, RANGE],
+  ["reuseSockets", 1, TYPE],
+  ["reuseSockets", "yes", TYPE],
   ["signal", {}, TYPE],
   ["signal", "abort", TYPE],
   ["signal", new AbortController(), TYPE],
@@ -124,6 +147,20 @@ describe("an option of listen() that is refused with a typed error, leaving noth
   it.each(listenOptions.map(title))("%s", async (_, [name, value, code]) => {
     await using scope = new Scope();
     await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: value })), code, name));
+  });
+});
+
+describe("a high watermark of accepts below the low one", () => {
+  it("is refused, whichever was meant", async () => {
+    await using scope = new Scope();
+    const options: ListenOptions = { host: "127.0.0.1", acceptLowWaterMark: 50, acceptHighWaterMark: 49 };
+    await harmless(scope, () => refusal(() => listen(options), RANGE, "acceptHighWaterMark"));
+  });
+
+  it("is never the default: a low one above it raises it", async () => {
+    await using scope = new Scope();
+    scope.use(await listen({ host: "127.0.0.1", acceptLowWaterMark: 300 }));
+    scope.use(await listen({ host: "127.0.0.1", acceptLowWaterMark: 50, acceptHighWaterMark: 50 }));
   });
 });
 

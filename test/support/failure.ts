@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { PortsideError } from "portside";
 import { expect } from "vitest";
 
@@ -9,9 +10,7 @@ export async function failure(promise: Promise<unknown>, code?: string | RegExp)
   } catch (error) {
     return check(error, code);
   }
-  throw new Error(
-    `expected a rejection${code ? ` with ${code}` : ""}, but it resolved with ${String(value)}`,
-  );
+  throw new Error(`expected a rejection${code ? ` with ${code}` : ""}, but it resolved with ${short(value)}`);
 }
 
 /** The PortsideError that the call throws; fails the test when it does not throw or throws something else. */
@@ -22,7 +21,12 @@ export function thrown(call: () => unknown, code?: string | RegExp): PortsideErr
   } catch (error) {
     return check(error, code);
   }
-  throw new Error(`expected a throw${code ? ` of ${code}` : ""}, but it returned ${String(value)}`);
+  throw new Error(`expected a throw${code ? ` of ${code}` : ""}, but it returned ${short(value)}`);
+}
+
+/** A buffer may be large. */
+function short(value: unknown): string {
+  return inspect(value, { maxArrayLength: 10, maxStringLength: 200 });
 }
 
 function check(error: unknown, code: string | RegExp | undefined): PortsideError {
