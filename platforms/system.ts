@@ -18,8 +18,8 @@ export interface System {
   /** Descriptors (handles) this process has open. Main thread only. */
   openDescriptors(): number;
 
-  /** Whether a reset is always told as one: Wine tells some as the end of the stream. */
-  tellsResets(): boolean;
+  /** Whether this only stands in for the system, as Wine does for Windows, with gaps that tests must know. */
+  emulated(): boolean;
 
   /** Bytes of memory this process holds. */
   ownResidentMemory(): number;

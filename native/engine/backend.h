@@ -1,5 +1,5 @@
-// The seam below the engine: a backend takes operations and gives completions. Readiness systems (epoll,
-// kqueue) share one implementation over a Poller; true completion systems implement this class themselves.
+// The seam below the engine: a backend takes operations and gives completions. What all kernels' queues share
+// of streams is native/streams/; readiness systems (epoll, kqueue) share one implementation over a Poller.
 //
 // Everything is called on the engine's thread, but for block() and wake().
 #pragma once

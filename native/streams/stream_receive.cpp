@@ -73,6 +73,8 @@ void StreamBackend::end_of_stream(Handle& handle) {
   Completion completion{};
   completion.kind = CompletionKind::end;
   emit(handle, completion);
+  // What was written and could not be sent any more is lost all the same.
+  if (handle.lost_in_send) tell_failure(handle);
 }
 
 // The connection is gone. Everything that waits hears why, and so does everything that comes after.

@@ -97,7 +97,7 @@ export const system: System = {
 
   openDescriptors: () => readdirSync("/proc/self/fd").length - 1, // one is the reading's own
 
-  tellsResets: () => true,
+  emulated: () => false,
 
   ownResidentMemory: ownResident,
   residentMemory: (pid) => residentOf(pid),

@@ -58,7 +58,6 @@ void IocpBackend::close_pool(AcceptPool& pool) {
   std::erase(pools_, &pool);
   // From here on nobody calls; a packet that is on its way is waited for as every request is.
   if (pool.wait != nullptr) (void)::UnregisterWaitEx(pool.wait, INVALID_HANDLE_VALUE);
-  if (pool.event != nullptr) (void)::CloseHandle(pool.event);
   if (pool.called) begin(pool);
   // As the OS does with a backlog: those that nobody has asked for are refused.
   while (AcceptRequest* request = pool.accepted.take_first()) {
@@ -69,6 +68,7 @@ void IocpBackend::close_pool(AcceptPool& pool) {
   for (const int descriptor : pool.spare)
     sockets::close(descriptor);
   close_now(pool);
+  if (pool.event != nullptr) (void)::CloseHandle(pool.event);
 }
 
 // --- the pool ---

@@ -215,7 +215,7 @@ void IocpBackend::keep_house() {
   for (const HandleId id : std::exchange(short_of_memory_, {})) {
     Handle* handle = find(id);
     if (!handle) continue;
-    if (!handle->readable) await_data(*handle);
+    if (std::exchange(handle->extension->receive_later, false)) await_data(*handle);
     post_postponed(*handle->extension);
     serve_sends(*handle);
     make_ready(*handle);

@@ -109,6 +109,7 @@ void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
   request.bytes += ended.bytes;
   request.size -= ended.bytes;
   Error error = ended.error;
+  if (!error) extension.short_of_memory = false;
   if (request.size > 0) {
     // Once posted it is promised, whoever still waits for it; but behind a later piece it would come too
     // late.
@@ -138,7 +139,6 @@ void IocpBackend::go_on_sending(HandleExtension& extension, Error error) {
   }
   Handle& handle = *extension.handle;
   if (error) return send_failed(handle, error);
-  extension.short_of_memory = false;
   finish_taken(handle);
   serve_sends(handle);
 }
@@ -159,7 +159,14 @@ void IocpBackend::postpone(SendRequest& request) {
 }
 
 void IocpBackend::post_postponed(HandleExtension& extension) {
-  if (extension.postponed != nullptr) (void)post(*std::exchange(extension.postponed, nullptr));
+  if (extension.postponed == nullptr) return;
+  SendRequest& request = *std::exchange(extension.postponed, nullptr);
+  // It shrinks; but what was promised when its operation was cancelled is not given back.
+  if (request.size > small_piece_size && !request.operation->completed) {
+    request.operation->posted -= request.size - small_piece_size;
+    request.size = small_piece_size;
+  }
+  (void)post(request);
 }
 
 void IocpBackend::try_again_later(Handle& handle) {

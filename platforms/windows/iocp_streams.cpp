@@ -68,6 +68,11 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
     return {size, {}};
   }
   const auto moved = sockets::receive(handle.descriptor, into);
+  if (is_shortage(moved.error.code)) {
+    extension.receive_later = true;
+    try_again_later(handle);
+    return {0, {ErrorCode::AGAIN, moved.error.native}};
+  }
   // Behind the last byte lies what the wait for data, or a send, has found.
   const bool nothing = moved.error ? moved.error.code == ErrorCode::AGAIN : moved.bytes == 0;
   if (!nothing) return moved;
@@ -80,7 +85,7 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
 
 void IocpBackend::await_data(Handle& handle) {
   HandleExtension& extension = *handle.extension;
-  if (extension.awaiting) return;
+  if (extension.awaiting || extension.receive_later) return;
   static_cast<OVERLAPPED&>(extension.waiting) = {};
   WSABUF none{0, nullptr};
   DWORD flags = 0;
@@ -93,7 +98,6 @@ void IocpBackend::await_data(Handle& handle) {
   not_begun(extension);
   extension.awaiting = false;
   const Error error = refused == 0 ? Error{} : error_of(refused);
-  if (is_shortage(error.code)) return try_again_later(handle);
   data_came(extension, {error, 0});
 }
 
@@ -101,7 +105,10 @@ void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
   extension.awaiting = false;
   if (extension.handle == nullptr) return;
   Handle& handle = *extension.handle;
-  if (is_shortage(ended.error.code)) return try_again_later(handle);
+  if (is_shortage(ended.error.code)) {
+    extension.receive_later = true;
+    return try_again_later(handle);
+  }
   const bool broken = ended.error.code == ErrorCode::CONNABORTED;
   if (ended.error.code != ErrorCode::CANCELED) extension.failure = ended.error;
   if (broken) extension.failure.code = ErrorCode::CONNRESET;

@@ -43,7 +43,7 @@ export const system: System = {
 
   openDescriptors: openHandles,
 
-  tellsResets: () => win32().wineVersion === undefined,
+  emulated: () => win32().wineVersion !== undefined,
 
   // Not by koffi: stats() reads it in workers too.
   ownResidentMemory: () => process.memoryUsage.rss(),

@@ -105,6 +105,13 @@ void refuse_at_once(int descriptor) {
                    &bytes, nullptr, nullptr);
 }
 
+// Without it every connection takes a local port for itself alone, as it is bound before it is known where it
+// goes to. Windows Server 2016 and later know it.
+void share_local_ports(int descriptor) {
+  constexpr int so_reuse_unicastport = 0x3007;
+  (void)set_option(descriptor, SOL_SOCKET, so_reuse_unicastport, 1);
+}
+
 using AddressCall = int(WSAAPI*)(SOCKET, sockaddr*, int*);
 
 Error address_by(AddressCall call, int descriptor, IpAddress& into) {
@@ -188,6 +195,7 @@ Made make_connecting(const ConnectParameters& parameters) {
   if (!error && family == AF_INET6) error = set_option(connecting.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (error) return {-1, error, "setsockopt"};
   if (is_loopback(to)) refuse_at_once(connecting.get());
+  if (!parameters.local) share_local_ports(connecting.get());
   // ConnectEx wants a bound socket.
   error = parameters.local ? bind_to(connecting.get(), *parameters.local)
                            : bind_to(connecting.get(), any_address(family));
@@ -262,7 +270,10 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
     DWORD bytes = 0;
     if (::WSASend(socket_of(descriptor), piece.data(), count, &bytes, 0, nullptr, nullptr) != 0) {
       // What went before stands; the next call tells what is wrong.
-      return taken > 0 ? Moved{taken, {}} : Moved{0, stream_error()};
+      if (taken > 0) return {taken, {}};
+      const Error error = stream_error();
+      // Posted, it is tried again.
+      return {0, is_shortage(error.code) ? Error{ErrorCode::AGAIN, error.native} : error};
     }
     taken += bytes;
     if (bytes < size) break;

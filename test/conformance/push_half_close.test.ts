@@ -1,7 +1,7 @@
 import type { TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
-import { thrown } from "../support/failure.js";
+import { PEER_GONE, thrown } from "../support/failure.js";
 import { narrow, STALLING_SIZE } from "../support/peers.js";
 import { pushPair, sides } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
@@ -68,6 +68,24 @@ describe.each(sides)("$side without an end handler", ({ open }) => {
     await peer.end();
     await recorder.next("close");
     expect(recorder.names(socket)).toEqual(["open", "data", "close"]);
+  });
+});
+
+describe("a socket with an end handler, whose writes are pending at the peer's FIN,", () => {
+  it("hears that they are lost when a reset comes right behind it", async () => {
+    await using scope = new Scope();
+    const recorder = new Recorder();
+    const { socket, client } = await pushPair(scope, recorder, narrow);
+    expect(socket.write(pattern(STALLING_SIZE))).toBe(false);
+    await turns(50);
+    // Both in one tick: the end has not been heard of when sending fails.
+    const shutdown = client.shutdown();
+    const reset = client.reset();
+    await Promise.allSettled([shutdown, reset]);
+    await recorder.next("close");
+    expect(recorder.count("drain")).toBe(0);
+    expect(recorder.names(socket).slice(-2)).toEqual(["error", "close"]);
+    expect(recorder.events.find(({ name }) => name === "error")?.error?.code).toMatch(PEER_GONE);
   });
 });
 

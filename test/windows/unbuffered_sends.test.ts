@@ -81,7 +81,8 @@ describe("unbuffered sends", () => {
     expect(error).toMatchObject({ name: "AbortError", code: "ECANCELED" });
     expect(difference(arrived, bytes.subarray(0, error!.bytesSent))).toBe("");
     expect(arrived.length).toBeLessThan(bytes.length);
-    expect(port.stats()).toMatchObject({ postedSends: 0, operations: 0 });
+    await until(() => port.stats().postedSends === 0);
+    expect(port.stats()).toMatchObject({ operations: 0, bytesQueued: 0 });
   });
 
   it("are ended by close, all of them, and nothing stays posted", async () => {
@@ -98,6 +99,18 @@ describe("unbuffered sends", () => {
     expect(port.stats()).toMatchObject({ operations: 0, bytesQueued: 0 });
   });
 
+  it("go on after the peer's FIN: everything arrives", async () => {
+    await using scope = new Scope();
+    const { port, client, server } = await unbuffered(scope);
+    const { sending, bytes } = sends(client);
+    await until(() => port.stats().postedSends > 1);
+    const ended = client.recv();
+    await server.shutdown();
+    expect(await ended).toBeNull();
+    expect(difference(await receive(server, bytes.length), bytes)).toBe("");
+    expect(await Promise.all(sending)).toEqual(new Array(COUNT).fill(PIECE));
+  });
+
   it("end with ECONNRESET when the peer resets", async () => {
     await using scope = new Scope();
     const { port, client, server } = await unbuffered(scope);
@@ -106,6 +119,7 @@ describe("unbuffered sends", () => {
     await server.reset();
     await failure(sending.at(-1)!, /^(ECONNRESET|EPIPE)$/);
     await Promise.allSettled(sending);
-    expect(port.stats()).toMatchObject({ operations: 0, postedSends: 0 });
+    await until(() => port.stats().postedSends === 0);
+    expect(port.stats()).toMatchObject({ operations: 0, bytesQueued: 0 });
   });
 });
