@@ -35,7 +35,7 @@ const heapMayVary = 4 << 20;
 const residentMayVary = 48 << 20;
 
 /** What has grown beyond what varies by itself. */
-export function growth(before: Resources, after: Resources): string[] {
+export function growth(before: Resources, after: Resources, judgeResident: boolean): string[] {
   const complaints: string[] = [];
   if (after.descriptors > before.descriptors) {
     complaints.push(`descriptors rose from ${before.descriptors} to ${after.descriptors}`);
@@ -43,7 +43,7 @@ export function growth(before: Resources, after: Resources): string[] {
   if (after.heap - before.heap > heapMayVary) {
     complaints.push(`JavaScript's memory grew by ${after.heap - before.heap} bytes`);
   }
-  if (after.resident - before.resident > residentMayVary) {
+  if (judgeResident && after.resident - before.resident > residentMayVary) {
     complaints.push(`resident memory grew by ${after.resident - before.resident} bytes`);
   }
   return complaints;

@@ -9,6 +9,7 @@ interface Options {
   seconds: number;
   rounds?: number;
   connections: number;
+  resident: boolean;
 }
 
 function positive(text: string): number {
@@ -30,15 +31,16 @@ function parse(): Options {
     .option("--seconds <number>", "how long it takes", positive, 20)
     .option("--rounds <number>", "how many rounds it takes, instead", positive)
     .option("--connections <number>", "connections at once, in each round", positive, 100)
+    .option("--no-resident", "do not judge resident memory: a sanitizer keeps what was freed")
     .parse()
     .opts<Options>();
 }
 
-const { seed, seconds, rounds: wanted, connections } = parse();
+const { seed, seconds, rounds: wanted, connections, resident } = parse();
 console.log(`--seed ${seed} --connections ${connections}`);
 const end = performance.now() + seconds * 1000;
 const goesOn = (rounds: number) => (wanted === undefined ? performance.now() < end : rounds < wanted);
-const report = await stress({ seed, connections, goesOn });
+const report = await stress({ seed, connections, resident, goesOn });
 
 const { backend, waker } = report.stats;
 console.log(operationsTable(report));

@@ -8,6 +8,8 @@ export interface StressOptions {
   seed: number;
   /** Connections per round. */
   connections: number;
+  /** Whether resident memory has to stay flat. */
+  resident: boolean;
   /** Whether another round shall follow, after so many. */
   goesOn(rounds: number): boolean;
 }
@@ -28,7 +30,7 @@ const warmUp = 4;
 const patience = 30_000;
 
 /** Rounds of connections that do everything at random; what broke is in the report's ledger. */
-export async function stress({ seed, connections, goesOn }: StressOptions): Promise<StressReport> {
+export async function stress({ seed, connections, resident, goesOn }: StressOptions): Promise<StressReport> {
   const random = new Random(seed);
   const ledger = new Ledger();
   const port = new CompletionPort();
@@ -45,7 +47,7 @@ export async function stress({ seed, connections, goesOn }: StressOptions): Prom
   // A round that hangs, or that has left something behind, is told already; it would be told again as a leak.
   if (ledger.violations.length === 0) {
     ledger.checkSettled();
-    for (const complaint of growth(before, after)) ledger.violation(complaint);
+    for (const complaint of growth(before, after, resident)) ledger.violation(complaint);
     await port.close();
   }
   return { ledger, rounds, connections: rounds * connections, stats, before, after };
