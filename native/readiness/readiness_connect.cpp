@@ -8,6 +8,8 @@ void ReadinessBackend::serve_connecting(Handle& handle) {
     handle.writable = false;  // woken for nothing
     return;
   }
+  // The connection stood, and its peer ended and reset it before anybody looked.
+  if (error.code == ErrorCode::PIPE) return connected(handle, {ErrorCode::CONNRESET, error.native});
   connected(handle, error);
 }
 

@@ -12,7 +12,8 @@ CompletionPort::~CompletionPort() {
 }
 
 Error CompletionPort::open() {
-  port_ = ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
+  // Two threads ask: JavaScript's, and the waker's.
+  port_ = ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 2);
   return port_ != nullptr ? Error{} : error_of(static_cast<std::int32_t>(::GetLastError()));
 }
 
@@ -22,8 +23,8 @@ Error CompletionPort::associate(SOCKET socket) {
              : error_of(static_cast<std::int32_t>(::GetLastError()));
 }
 
-void CompletionPort::post(OVERLAPPED* overlapped) noexcept {
-  (void)::PostQueuedCompletionStatus(port_, 0, 0, overlapped);
+bool CompletionPort::post(OVERLAPPED* overlapped) noexcept {
+  return ::PostQueuedCompletionStatus(port_, 0, 0, overlapped) != 0;
 }
 
 std::size_t CompletionPort::ask(Packets& into, DWORD timeout) const noexcept {

@@ -21,8 +21,8 @@ class CompletionPort {
 
   Error open();
   Error associate(SOCKET socket);
-  // A packet of ours, from any thread.
-  void post(OVERLAPPED* overlapped) noexcept;
+  // A packet of ours, from any thread. False when the OS has no memory for it.
+  bool post(OVERLAPPED* overlapped) noexcept;
 
   // The next packets, after at most `timeout` milliseconds; those that only wake are left out. The span is
   // good until the next call.
@@ -30,7 +30,7 @@ class CompletionPort {
 
   // From any thread: sleeps until there are packets (milliseconds; -1: however long), which stay for take().
   void block(int timeout) noexcept;
-  void wake() noexcept { post(nullptr); }
+  void wake() noexcept { (void)post(nullptr); }
   bool has_kept() const { return kept_count_ != 0; }
 
  private:

@@ -11,7 +11,7 @@ struct ExtensionFunctions {
   LPFN_DISCONNECTEX disconnect_ex = nullptr;
 };
 
-// Those of the family's provider, asked for once a process.
-const ExtensionFunctions& extension_functions(int family);
+// Those of the family's provider, asked for once a process; null when they cannot be had.
+const ExtensionFunctions* extension_functions(int family);
 
 }  // namespace portside

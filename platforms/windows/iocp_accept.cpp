@@ -29,7 +29,8 @@ Error IocpBackend::open_pool(Handle& handle) {
   const auto& settings = handle.listener->parameters.accepting;
   pool->target = settings.low;
   pool->family = handle.listener->parameters.address.is_ipv6 ? AF_INET6 : AF_INET;
-  if (extension_functions(pool->family).accept_ex == nullptr) return {ErrorCode::NOSYS, 0};
+  pool->functions = extension_functions(pool->family);
+  if (pool->functions == nullptr) return {ErrorCode::NOBUFS, 0};
   // Every accept brings its packet, also one that is done at once.
   if (const Error error = port_.associate(sockets::socket_of(handle.descriptor))) return error;
   if (const Error error = watch_backlog(*pool)) return error;
@@ -46,7 +47,7 @@ Error IocpBackend::watch_backlog(AcceptPool& pool) {
   if (::WSAEventSelect(sockets::socket_of(pool.descriptor), pool.event, FD_ACCEPT) != 0) return refused();
   const auto call = [](void* context, BOOLEAN /*timed_out*/) {
     auto& called = *static_cast<AcceptPool*>(context);
-    if (!called.called.exchange(true)) called.port->post(&called.more);
+    if (!called.called.exchange(true) && !called.port->post(&called.more)) called.called = false;
   };
   if (!::RegisterWaitForSingleObject(&pool.wait, pool.event, call, &pool, INFINITE, WT_EXECUTEINWAITTHREAD)) {
     return refused();
@@ -61,6 +62,8 @@ void IocpBackend::close_pool(AcceptPool& pool) {
   if (pool.called) begin(pool);
   // As the OS does with a backlog: those that nobody has asked for are refused.
   while (AcceptRequest* request = pool.accepted.take_first()) {
+    // Without its context the socket does not know that it is connected, and could not be reset.
+    (void)sockets::update_context(request->accepted, SO_UPDATE_ACCEPT_CONTEXT, pool.descriptor);
     sockets::prepare_reset(request->accepted);
     sockets::close(request->accepted);
     delete request;
@@ -108,10 +111,9 @@ Error IocpBackend::post_accept(AcceptPool& pool, const AcceptSettings& settings)
   auto* request = new AcceptRequest(&pool, socket, settings.with_data ? first_bytes : 0);
   begin(pool);
   DWORD bytes = 0;
-  const BOOL done = extension_functions(pool.family)
-                        .accept_ex(sockets::socket_of(pool.descriptor), sockets::socket_of(socket),
-                                   request->buffer.data(), request->data_size, AcceptRequest::address_size,
-                                   AcceptRequest::address_size, &bytes, request);
+  const BOOL done = pool.functions->accept_ex(
+      sockets::socket_of(pool.descriptor), sockets::socket_of(socket), request->buffer.data(),
+      request->data_size, AcceptRequest::address_size, AcceptRequest::address_size, &bytes, request);
   if (!done && ::WSAGetLastError() != WSA_IO_PENDING) {
     const Error error = error_of(::WSAGetLastError());
     not_begun(pool);
@@ -132,13 +134,14 @@ void IocpBackend::accept_came(AcceptRequest& request, const Ended& ended) {
   pool.posted_count--;
   parts_.counters.posted_accepts--;
   if (request.data_size > 0) parts_.counters.receive_buffers--;
-  if (ended.error || pool.handle == nullptr) {
-    sockets::prepare_reset(request.accepted);
-    sockets::close(request.accepted);
+  const bool dropped = request.accepted < 0;
+  if (ended.error || pool.handle == nullptr || dropped) {
+    if (!dropped) sockets::close(request.accepted);
     delete &request;
-    if (pool.handle != nullptr) top_up(*pool.handle);
+    if (pool.handle != nullptr) accept_failed(*pool.handle, dropped ? Error{} : ended.error);
     return;
   }
+  pool.failures = 0;
   const auto low = pool.handle->listener->parameters.accepting.low;
   if (pool.target > low && parts_.now >= pool.calm_at) {
     pool.target = std::max(low, pool.target / 2);
@@ -152,6 +155,17 @@ void IocpBackend::accept_came(AcceptRequest& request, const Ended& ended) {
   top_up(*pool.handle);
 }
 
+// A connection that broke costs nothing; what fails again and again is not asked for again at once.
+void IocpBackend::accept_failed(Handle& handle, Error error) {
+  auto& pool = static_cast<AcceptPool&>(*handle.extension);
+  const bool pauses = is_refusal(error.code) || (error && ++pool.failures >= most_broken);
+  if (!pauses) return top_up(handle);
+  if (pool.posted_count + pool.accepted_count > 0 || handle.listener->active()) return;
+  pool.failures = 0;
+  handle.readable = true;  // to be tried again
+  pause_accepting(handle, error);
+}
+
 // Connections wait in the backlog, and no accept waited for them.
 void IocpBackend::more_wanted(AcceptPool& pool) {
   pool.called = false;
@@ -163,19 +177,22 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
   top_up(*pool.handle);
 }
 
-// An accept that waits for data is held by a client that says nothing.
-void IocpBackend::drop_silent(AcceptPool& pool) {
+// An accept that waits for data is held by a client that says nothing. False when there is nothing to come
+// back for.
+bool IocpBackend::drop_silent(AcceptPool& pool) {
   const auto& settings = pool.handle->listener->parameters.accepting;
-  if (!settings.with_data) return;
+  if (!settings.with_data) return false;
   const auto listener = reinterpret_cast<HANDLE>(sockets::socket_of(pool.descriptor));
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
     std::uint32_t seconds = 0;
-    if (request->dropped || !sockets::connected_for(request->accepted, seconds)) continue;
+    if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
     if (std::uint64_t{seconds} * 1000 < settings.timeout) continue;
-    request->dropped = true;
     parts_.counters.accepts_timed_out++;
+    // Either ends it: the first is what AcceptEx's documentation says, the second works under Wine.
+    sockets::close(std::exchange(request->accepted, -1));
     (void)::CancelIoEx(listener, request);
   }
+  return true;
 }
 
 // --- handing them on ---
@@ -197,6 +214,9 @@ void IocpBackend::establish_accepted(Handle& listener, AcceptRequest& request) {
   Error error = sockets::update_context(request.accepted, SO_UPDATE_ACCEPT_CONTEXT, listener.descriptor);
   // What was set before the connection came is lost.
   if (!error) error = sockets::apply(request.accepted, parameters.settings);
+  // One that is used again keeps what its former connection was given.
+  if (!error && parameters.accepting.reuse_sockets)
+    error = sockets::apply_off(request.accepted, parameters.settings);
   if (error) return sockets::close(request.accepted);  // the client is gone already
   Handle& accepted = add_handle(request.accepted, HandleKind::stream);
   accepted.automatic = listener.automatic;

@@ -13,8 +13,8 @@ namespace {
 // Milliseconds between looks at what no packet tells of.
 constexpr std::uint64_t housekeeping_period = 250;
 
-// What the OS was given before a close is delivered, if the peer takes it within this time (ms).
-constexpr std::uint64_t linger_time = 10'000;
+// Windows counts in seconds how long a client is silent.
+constexpr std::uint64_t silence_period = 1000;
 
 // At the end everything is cancelled; a driver that does not heed it within this time (ms) keeps the memory.
 constexpr std::uint64_t patience_at_the_end = 5'000;
@@ -34,6 +34,7 @@ HANDLE handle_of(int descriptor) {
 // --- requests ---
 
 unsigned IocpBackend::gather() {
+  if (std::exchange(house_is_due_, false)) keep_house();
   const auto packets = port_.take();
   for (const auto& packet : packets) {
     note(*static_cast<Request*>(packet.lpOverlapped),
@@ -96,8 +97,8 @@ void IocpBackend::release_if_done(HandleExtension& extension) {
 Error IocpBackend::enlist(int descriptor, bool& skips) {
   if (const Error error = port_.associate(sockets::socket_of(descriptor))) return error;
   constexpr UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
-  skips = sockets::may_skip_packets(descriptor) &&
-          ::SetFileCompletionNotificationModes(handle_of(descriptor), modes);
+  if (!may_skip_) may_skip_ = sockets::may_skip_packets(descriptor);
+  skips = *may_skip_ && ::SetFileCompletionNotificationModes(handle_of(descriptor), modes);
   return {};
 }
 
@@ -122,9 +123,11 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
   extension->handle = nullptr;
   if (handle.kind == HandleKind::listener) {
     close_pool(static_cast<AcceptPool&>(*extension));
-  } else if (!reset && (extension->sends > 0 || extension->postponed)) {
-    linger(*extension);
-  } else if (reset || !use_again(*extension, handle)) {
+  } else if (reset || extension->torn) {
+    close_now(*extension);
+  } else if (extension->sends > 0 || extension->postponed) {
+    linger(*extension, handle.referenced);
+  } else if (!use_again(*extension, handle)) {
     close_now(*extension);
   }
   release_if_done(*extension);
@@ -138,12 +141,13 @@ void IocpBackend::close_now(HandleExtension& extension) {
 }
 
 // Sends cannot be taken back, as nobody knows what of a cancelled one has reached the peer.
-void IocpBackend::linger(HandleExtension& extension) {
+void IocpBackend::linger(HandleExtension& extension, bool keeps_alive) {
   if (extension.awaiting) (void)::CancelIoEx(handle_of(extension.descriptor), &extension.waiting);
   extension.lingers = true;
   extension.deadline = parts_.now + linger_time;
+  extension.keeps_alive = keeps_alive;
   lingering_.append(extension);
-  parts_.counters.referenced++;
+  if (keeps_alive) parts_.counters.referenced++;
   need_housekeeping();
 }
 
@@ -157,29 +161,28 @@ void IocpBackend::give_up_lingering(HandleExtension& extension) {
 void IocpBackend::linger_no_more(HandleExtension& extension) {
   if (!std::exchange(extension.lingers, false)) return;
   lingering_.remove(extension);
-  parts_.counters.referenced--;
+  if (extension.keeps_alive) parts_.counters.referenced--;
 }
 
 // --- using sockets again ---
 
 bool IocpBackend::use_again(HandleExtension& extension, const Handle& handle) {
   const Handle* listener = handles_.find(extension.listener);
-  const auto& functions = extension_functions(AF_INET);
+  const auto* functions = extension_functions(AF_INET);
   // Only after the peer's FIN: otherwise the socket would stay in TIME_WAIT for minutes.
-  if (!listener || listener->closed || !handle.orderly || extension.outstanding > 0 ||
-      !functions.disconnect_ex) {
+  if (!listener || listener->closed || !handle.orderly || extension.outstanding > 0 || functions == nullptr) {
     return false;
   }
   extension.waiting.kind = RequestKind::disconnect;
   begin(extension);
-  const BOOL done = functions.disconnect_ex(sockets::socket_of(extension.descriptor), &extension.waiting,
-                                            TF_REUSE_SOCKET, 0);
+  const BOOL done = functions->disconnect_ex(sockets::socket_of(extension.descriptor), &extension.waiting,
+                                             TF_REUSE_SOCKET, 0);
   if (!done && ::WSAGetLastError() != WSA_IO_PENDING) {
     not_begun(extension);
     return false;
   }
   if (done && extension.skips) end_at_once(extension.waiting, {});
-  linger(extension);
+  linger(extension, false);
   return true;
 }
 
@@ -197,36 +200,47 @@ void IocpBackend::disconnected(HandleExtension& extension, const Ended& ended) {
 // --- what no packet tells of ---
 
 void IocpBackend::need_housekeeping() {
-  if (!housekeeping_.active()) parts_.timers.start(housekeeping_, parts_.now + housekeeping_period);
+  if (!housekeeping_.active() && !house_is_due_) {
+    parts_.timers.start(housekeeping_, parts_.now + housekeeping_period);
+  }
 }
 
+// Not here, where other timers of the same moment may be about to expire: the turn goes on with it.
 void IocpBackend::expired(Timer& timer) {
   if (&timer != &housekeeping_) return StreamBackend::expired(timer);
-  keep_house();
+  house_is_due_ = true;
 }
 
 void IocpBackend::keep_house() {
+  const bool lingers = look_at_lingering();
+  try_again();
+  bool listens = false;
+  for (AcceptPool* pool : pools_)
+    listens |= drop_silent(*pool);
+  const bool soon = lingers || !short_of_memory_.empty();
+  if (housekeeping_.active() || (!soon && !listens)) return;
+  parts_.timers.start(housekeeping_, parts_.now + (soon ? housekeeping_period : silence_period));
+}
+
+bool IocpBackend::look_at_lingering() {
   for (HandleExtension* extension = lingering_.first(); extension != nullptr;) {
     HandleExtension* next = extension->next;
     post_postponed(*extension);
     if (extension->deadline <= parts_.now) give_up_lingering(*extension);
     extension = next;
   }
+  return !lingering_.empty();
+}
+
+void IocpBackend::try_again() {
   for (const HandleId id : std::exchange(short_of_memory_, {})) {
     Handle* handle = find(id);
     if (!handle) continue;
     if (std::exchange(handle->extension->receive_later, false)) await_data(*handle);
     post_postponed(*handle->extension);
     serve_sends(*handle);
-    make_ready(*handle);
+    if (!handle->closed) make_ready(*handle);
   }
-  bool again = !lingering_.empty() || !short_of_memory_.empty();
-  for (AcceptPool* pool : pools_) {
-    if (!pool->handle->listener->parameters.accepting.with_data) continue;
-    drop_silent(*pool);
-    again = true;
-  }
-  if (again) need_housekeeping();
 }
 
 // --- the end ---
@@ -238,10 +252,11 @@ void IocpBackend::abandon() {
     give_up_lingering(*extension);
   const auto deadline = ::GetTickCount64() + patience_at_the_end;
   while (outstanding_ > 0 && ::GetTickCount64() < deadline) {
-    for (const auto& packet : port_.take(100))
-      note(*static_cast<Request*>(packet.lpOverlapped), {canceled, 0});
     for (const auto& [request, end] : std::exchange(ended_, {}))
       note(*request, end);
+    if (outstanding_ == 0) break;
+    for (const auto& packet : port_.take(100))
+      note(*static_cast<Request*>(packet.lpOverlapped), {canceled, packet.dwNumberOfBytesTransferred});
   }
 }
 

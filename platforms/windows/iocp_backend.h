@@ -1,6 +1,7 @@
 // True completions: the kernel carries operations out and says when they are done.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "../../native/streams/stream_backend.h"
@@ -8,6 +9,9 @@
 #include "request.h"
 
 namespace portside {
+
+// What a socket is closed with is delivered, as long as the peer takes some of it within this time (ms).
+inline constexpr std::uint64_t linger_time = 10'000;
 
 class IocpBackend final : public StreamBackend {
  public:
@@ -19,7 +23,7 @@ class IocpBackend final : public StreamBackend {
   void expired(Timer& timer) override;
 
   bool has_ready() const override {
-    return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
+    return StreamBackend::has_ready() || house_is_due_ || !ended_.empty() || port_.has_kept();
   }
   void block(int timeout) noexcept override { port_.block(timeout); }
   void wake() noexcept override { port_.wake(); }
@@ -35,7 +39,7 @@ class IocpBackend final : public StreamBackend {
   Error enlist(int descriptor, bool& skips);
   Error associate(Handle& handle) override;
   void let_go(Handle& handle, bool reset) override;
-  void linger(HandleExtension& extension);
+  void linger(HandleExtension& extension, bool keeps_alive);
   void give_up_lingering(HandleExtension& extension);
   void linger_no_more(HandleExtension& extension);
   void close_now(HandleExtension& extension);
@@ -44,6 +48,8 @@ class IocpBackend final : public StreamBackend {
   void disconnected(HandleExtension& extension, const Ended& ended);
   void need_housekeeping();
   void keep_house();
+  bool look_at_lingering();
+  void try_again();
 
   // iocp_accept.cpp
   Error open_pool(Handle& handle);
@@ -52,8 +58,9 @@ class IocpBackend final : public StreamBackend {
   void top_up(Handle& handle);
   Error post_accept(AcceptPool& pool, const AcceptSettings& settings);
   void accept_came(AcceptRequest& request, const Ended& ended);
+  void accept_failed(Handle& handle, Error error);
   void more_wanted(AcceptPool& pool);
-  void drop_silent(AcceptPool& pool);
+  bool drop_silent(AcceptPool& pool);
   void serve_listener(Handle& handle) override;
   void establish_accepted(Handle& listener, AcceptRequest& request);
 
@@ -73,6 +80,7 @@ class IocpBackend final : public StreamBackend {
   bool post_send(HandleExtension& extension, Operation& operation);
   bool post(SendRequest& request);
   void count_send(HandleExtension& extension, int by);
+  void tear(HandleExtension& extension);
   void discard(SendRequest& request);
   void postpone(SendRequest& request);
   void post_postponed(HandleExtension& extension);
@@ -88,6 +96,8 @@ class IocpBackend final : public StreamBackend {
   std::vector<AcceptPool*> pools_;
   std::vector<HandleId> short_of_memory_;  // to be tried again
   Timer housekeeping_;
+  bool house_is_due_ = false;
+  std::optional<bool> may_skip_;  // a property of the provider
 };
 
 }  // namespace portside

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "../../native/engine/check.h"
 #include "iocp_backend.h"
 #include "windows_sockets.h"
 #include "wine.h"
@@ -74,13 +75,14 @@ bool IocpBackend::post(SendRequest& request) {
   HandleExtension& extension = *request.extension;
   static_cast<OVERLAPPED&>(request) = {};
   WSABUF buffer{request.size, reinterpret_cast<char*>(request.bytes)};
+  request.number = ++extension.last_posted;
   count_send(extension, 1);
   const int result =
       ::WSASend(sockets::socket_of(extension.descriptor), &buffer, 1, nullptr, 0, &request, nullptr);
   const int refused = result == 0 ? 0 : ::WSAGetLastError();
   if (refused == WSA_IO_PENDING || (refused == 0 && !extension.skips)) return true;
   const Error error = refused == 0 ? Error{} : error_of(refused);
-  if (!is_shortage(error.code)) {
+  if (!is_refusal(error.code)) {
     end_at_once(request, {error, error ? 0 : request.size});
     return !error;
   }
@@ -113,13 +115,22 @@ void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
   if (request.size > 0) {
     // Once posted it is promised, whoever still waits for it; but behind a later piece it would come too
     // late.
-    const bool may_follow = extension.sends == 0 && extension.descriptor >= 0;
-    if (may_follow && is_shortage(error.code)) return postpone(request);
+    const bool is_last = request.number == extension.last_posted && extension.postponed == nullptr;
+    const bool may_follow = is_last && extension.descriptor >= 0 && !extension.torn;
+    if (may_follow && is_refusal(error.code)) return postpone(request);
     if (may_follow && !error) return static_cast<void>(post(request));
     if (!error) error = {ErrorCode::CONNRESET, 0};
+    tear(extension);
   }
   discard(request);
   go_on_sending(extension, error);
+}
+
+// Nothing may arrive behind the hole, nor the end of the stream.
+void IocpBackend::tear(HandleExtension& extension) {
+  if (std::exchange(extension.torn, true) || extension.descriptor < 0) return;
+  sockets::prepare_reset(extension.descriptor);
+  (void)::CancelIoEx(reinterpret_cast<HANDLE>(sockets::socket_of(extension.descriptor)), nullptr);
 }
 
 // What is left of it goes nowhere.
@@ -133,7 +144,10 @@ void IocpBackend::discard(SendRequest& request) {
 
 void IocpBackend::go_on_sending(HandleExtension& extension, Error error) {
   if (extension.handle == nullptr) {
-    if (!extension.lingers || extension.sends > 0 || extension.postponed) return;
+    if (!extension.lingers) return;
+    // A peer that reads, however slowly, is waited for.
+    if (!error) extension.deadline = parts_.now + linger_time;
+    if (!error && (extension.sends > 0 || extension.postponed)) return;
     linger_no_more(extension);
     return close_now(extension);
   }
@@ -144,15 +158,15 @@ void IocpBackend::go_on_sending(HandleExtension& extension, Error error) {
 }
 
 void IocpBackend::send_failed(Handle& handle, Error error) {
-  if (error.code == ErrorCode::CONNABORTED || error.code == ErrorCode::CANCELED) {
-    error.code = ErrorCode::CONNRESET;
-  }
-  if (!handle.failure) lost_sending(handle, error);
+  error = sockets::error_of_stream(error);
+  if (error.code == ErrorCode::CANCELED) error.code = ErrorCode::CONNRESET;
+  if (!handle.failure || !handle.sends.empty()) lost_sending(handle, handle.failure ? handle.failure : error);
 }
 
 // --- want of memory ---
 
 void IocpBackend::postpone(SendRequest& request) {
+  PORTSIDE_CHECK(request.extension->postponed == nullptr);
   request.extension->postponed = &request;
   if (request.extension->handle != nullptr) return try_again_later(*request.extension->handle);
   parts_.counters.retries++;  // it lingers, and is looked at

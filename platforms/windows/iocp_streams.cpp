@@ -17,12 +17,12 @@ Error IocpBackend::start_connecting(Handle& handle, const ConnectParameters& par
   extension.unbuffered = parameters.settings.unbuffered_sends;
   SocketAddress to;
   if (const Error error = to_socket_address(parameters.address, to)) return error;
-  const auto& functions = extension_functions(to.storage.ss_family);
-  if (functions.connect_ex == nullptr) return {ErrorCode::NOSYS, 0};
+  const auto* functions = extension_functions(to.storage.ss_family);
+  if (functions == nullptr) return {ErrorCode::NOBUFS, 0};
   extension.waiting.kind = RequestKind::connect;
   begin(extension);
-  const BOOL done = functions.connect_ex(sockets::socket_of(extension.descriptor), to.get(), to.size, nullptr,
-                                         0, nullptr, &extension.waiting);
+  const BOOL done = functions->connect_ex(sockets::socket_of(extension.descriptor), to.get(), to.size,
+                                          nullptr, 0, nullptr, &extension.waiting);
   if (done) {
     if (extension.skips) end_at_once(extension.waiting, {});
     return {};
@@ -73,9 +73,9 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
     try_again_later(handle);
     return {0, {ErrorCode::AGAIN, moved.error.native}};
   }
-  // Behind the last byte lies what the wait for data, or a send, has found.
-  const bool nothing = moved.error ? moved.error.code == ErrorCode::AGAIN : moved.bytes == 0;
-  if (!nothing) return moved;
+  if (!moved.error && moved.bytes > 0) return moved;
+  // Behind the last byte lies what the wait for data, or a send, has found: the first cause, whatever is said
+  // now.
   if (extension.failure) return {0, extension.failure};
   if (moved.error && handle.failure) return {0, handle.failure};
   const bool may_be_reset = !moved.error && resets_look_like_the_end() && !handle.send_ended;
@@ -105,13 +105,11 @@ void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
   extension.awaiting = false;
   if (extension.handle == nullptr) return;
   Handle& handle = *extension.handle;
-  if (is_shortage(ended.error.code)) {
+  if (is_refusal(ended.error.code)) {
     extension.receive_later = true;
     return try_again_later(handle);
   }
-  const bool broken = ended.error.code == ErrorCode::CONNABORTED;
-  if (ended.error.code != ErrorCode::CANCELED) extension.failure = ended.error;
-  if (broken) extension.failure.code = ErrorCode::CONNRESET;
+  if (ended.error.code != ErrorCode::CANCELED) extension.failure = sockets::error_of_stream(ended.error);
   handle.readable = true;
   make_ready(handle);
 }

@@ -49,12 +49,15 @@ struct HandleExtension : Link<HandleExtension> {
   int descriptor;                  // -1 once it is closed
   std::uint32_t outstanding = 0;   // requests the kernel has
   std::uint16_t sends = 0;         // sends among them
+  std::uint32_t last_posted = 0;   // the number of the last of these
   bool skips = false;              // what is done at once brings no packet
   bool awaiting = false;           // `waiting` is the kernel's
   bool short_of_memory = false;    // a request was refused for want of it: fewer, smaller ones for a while
   bool receive_later = false;      // ... and so was a receive
   bool unbuffered = false;         // the OS sends from our memory
+  bool torn = false;               // bytes that were posted are lost, and later ones perhaps not
   bool lingers = false;            // closed, but for sends that the OS was given before
+  bool keeps_alive = false;        // ... and the process stays for them
   bool in_use = false;             // by the end of one of its requests
   StreamHandle* handle = nullptr;  // none once that is closed
   HandleId listener;               // which may use the socket again
@@ -72,6 +75,7 @@ struct SendRequest : Request {
   Operation* operation;  // which lives as long, and has the bytes
   std::uint8_t* bytes;
   std::uint32_t size;
+  std::uint32_t number = 0;  // in the order of posting
 };
 
 struct AcceptRequest : Request, Link<AcceptRequest> {
@@ -84,10 +88,9 @@ struct AcceptRequest : Request, Link<AcceptRequest> {
   // AcceptEx wants 16 bytes more than the longest address (AcceptEx, "dwLocalAddressLength").
   static constexpr std::uint32_t address_size = sizeof(sockaddr_storage) + 16;
 
-  int accepted;
+  int accepted;  // -1 once it is closed
   std::uint32_t data_size;
   std::uint32_t data = 0;  // bytes that came
-  bool dropped = false;    // its client was silent for too long
   std::vector<std::uint8_t> buffer;
 };
 
@@ -101,6 +104,7 @@ struct AcceptPool : HandleExtension {
   std::uint32_t accepted_count = 0;
   std::uint32_t target = 0;  // how many there should be, between the two watermarks
   int family = 0;
+  const struct ExtensionFunctions* functions = nullptr;
   std::vector<int> spare;      // sockets that can be used again
   bool accepted_skip = false;  // HandleExtension::skips of the sockets made ahead
   // FD_ACCEPT: connections come, and no accept waits for them.
@@ -108,6 +112,7 @@ struct AcceptPool : HandleExtension {
   HANDLE event = nullptr;
   HANDLE wait = nullptr;
   std::atomic<bool> called{false};  // `more` is on its way
+  unsigned failures = 0;            // in a row
   std::uint64_t calm_at = 0;        // when the target shrinks: milliseconds of the engine's clock
   Request more;
 };

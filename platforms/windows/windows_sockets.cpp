@@ -95,11 +95,25 @@ int backlog_of(std::int32_t wanted) {
   return wanted <= 200 ? wanted : -std::min(wanted, 65535);
 }
 
+// Windows 10 1709: before it, "none" is taken for a number.
+bool knows_no_retransmissions() {
+  static const bool knows = [] {
+    using GetVersion = LONG(WINAPI*)(OSVERSIONINFOW*);
+    const auto get_version = reinterpret_cast<GetVersion>(
+        reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion")));
+    OSVERSIONINFOW version{};
+    version.dwOSVersionInfoSize = sizeof(version);
+    return get_version != nullptr && get_version(&version) == 0 && version.dwBuildNumber >= 16299;
+  }();
+  return knows;
+}
+
 // On loopback nothing gets lost: a refusal need not be asked for three times, half a second apart.
 void refuse_at_once(int descriptor) {
   TCP_INITIAL_RTO_PARAMETERS parameters{};
   parameters.Rtt = TCP_INITIAL_RTO_UNSPECIFIED_RTT;
-  parameters.MaxSynRetransmissions = TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS;
+  parameters.MaxSynRetransmissions = 1;
+  if (knows_no_retransmissions()) parameters.MaxSynRetransmissions = TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS;
   DWORD bytes = 0;
   (void)::WSAIoctl(socket_of(descriptor), SIO_TCP_INITIAL_RTO, &parameters, sizeof(parameters), nullptr, 0,
                    &bytes, nullptr, nullptr);
@@ -121,11 +135,8 @@ Error address_by(AddressCall call, int descriptor, IpAddress& into) {
   return from_socket_address(address, into);
 }
 
-// A stream that Windows gave up is one that the peer, or the network, has broken.
 Error stream_error() {
-  const Error error = last_error();
-  if (error.code == ErrorCode::CONNABORTED) return {ErrorCode::CONNRESET, error.native};
-  return error;
+  return error_of_stream(last_error());
 }
 
 // The first bytes of `parts`, from `skip` on, that one call takes.
@@ -185,11 +196,11 @@ Made make_listener(const ListenParameters& parameters) {
 
 Made make_connecting(const ConnectParameters& parameters) {
   const int family = family_of(parameters.address);
-  SocketAddress to;
-  if (const Error error = to_socket_address(parameters.address, to)) return {-1, error, "connect"};
   const Made made = open_socket(family);
   if (made.error) return made;
   OwnedSocket connecting(made.descriptor);
+  SocketAddress to;
+  if (const Error error = to_socket_address(parameters.address, to)) return {-1, error, "connect"};
   Error error = apply(connecting.get(), parameters.settings);
   // For IPv4 addresses in IPv6's clothes, which every other system connects to.
   if (!error && family == AF_INET6) error = set_option(connecting.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
@@ -203,11 +214,19 @@ Made make_connecting(const ConnectParameters& parameters) {
   return {connecting.release(), {}, ""};
 }
 
-int family_of(int descriptor) {
-  SocketAddress address;
-  address.size = sizeof(address.storage);
-  return ::getsockname(socket_of(descriptor), address.get(), &address.size) == 0 ? address.storage.ss_family
-                                                                                 : AF_INET;
+// A stream that Windows gave up is one that the peer, or the network, has broken; WSAENETRESET says that
+// keep-alive found nobody any more (setsockopt, SO_KEEPALIVE).
+Error error_of_stream(Error error) {
+  if (error.code == ErrorCode::CONNABORTED) error.code = ErrorCode::CONNRESET;
+  if (error.code == ErrorCode::NETRESET) error.code = ErrorCode::TIMEDOUT;
+  return error;
+}
+
+Error apply_off(int descriptor, const SocketSettings& settings) {
+  Error error;
+  if (!settings.no_delay) error = set_no_delay(descriptor, false);
+  if (!error && settings.keep_alive == 0) error = set_keep_alive(descriptor, 0);
+  return error;
 }
 
 Error apply(int descriptor, const SocketSettings& settings) {

@@ -17,8 +17,12 @@ inline int descriptor_of(SOCKET socket) {
 
 // Overlapped, non-blocking for what is not overlapped, and not inherited.
 Made open_socket(int family);
-int family_of(int descriptor);
 Error apply(int descriptor, const SocketSettings& settings);
+// Switches off what the settings do not ask for.
+Error apply_off(int descriptor, const SocketSettings& settings);
+
+// What Windows says of a stream, in the words of the contract.
+Error error_of_stream(Error error);
 
 // Whether a call that is done at once may do without its packet: not below a layered provider whose handles
 // are not the file system's (SetFileCompletionNotificationModes, "Remarks").
@@ -34,3 +38,13 @@ bool is_broken(int descriptor);
 bool connected_for(int descriptor, std::uint32_t& seconds);
 
 }  // namespace portside::sockets
+
+namespace portside {
+
+// The OS could not even begin: short of memory, or (WSAEWOULDBLOCK: WSASend, WSARecv) of room for one more
+// request.
+constexpr bool is_refusal(ErrorCode code) {
+  return is_shortage(code) || code == ErrorCode::AGAIN;
+}
+
+}  // namespace portside
