@@ -122,6 +122,8 @@ interface Addon {
   errorCodeOf(native: number): string;
   /** For tests of shortage, where the OS has no limit to lower: false where it has one. */
   limitSockets(limit: number): boolean;
+  /** The same for requests to the OS, every so many of which are refused for want of memory; 0: none. */
+  refuseRequests(every: number): boolean;
   layout: Layout;
   errorNames: string[];
   backends: string[];

@@ -51,11 +51,16 @@ Napi::Value set_socket_limit(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), limit_sockets(info[0].As<Napi::Number>().Uint32Value()));
 }
 
+Napi::Value set_refused_requests(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), refuse_requests(info[0].As<Napi::Number>().Uint32Value()));
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["Port"] = PortObject::define(env);
   exports["post"] = Napi::Function::New(env, post, "post");
   exports["errorCodeOf"] = Napi::Function::New(env, error_code_of, "errorCodeOf");
   exports["limitSockets"] = Napi::Function::New(env, set_socket_limit, "limitSockets");
+  exports["refuseRequests"] = Napi::Function::New(env, set_refused_requests, "refuseRequests");
   exports["layout"] = layout(env);
   exports["errorNames"] = names_of(env, error_names);
   exports["backends"] = names_of(env, backend_names());

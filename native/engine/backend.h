@@ -154,5 +154,7 @@ Error error_of(std::int32_t native);  // what the OS calls so
 // The most sockets this process may have, where the OS has no such limit: for tests of shortage. False where
 // it has one.
 bool limit_sockets(std::uint32_t limit);
+// The same for requests to the OS, every so many of which are refused for want of memory (0: none).
+bool refuse_requests(std::uint32_t every);
 
 }  // namespace portside

@@ -20,6 +20,10 @@ bool limit_sockets(std::uint32_t /*limit*/) {
   return false;
 }
 
+bool refuse_requests(std::uint32_t /*every*/) {
+  return false;
+}
+
 }  // namespace portside
 
 namespace portside::sockets {

@@ -5,6 +5,7 @@
 
 #include "extension_functions.h"
 #include "iocp_backend.h"
+#include "shortage.h"
 #include "windows_sockets.h"
 
 namespace portside {
@@ -111,9 +112,11 @@ Error IocpBackend::post_accept(AcceptPool& pool, const AcceptSettings& settings)
   auto* request = new AcceptRequest(&pool, socket, settings.with_data ? first_bytes : 0);
   begin(pool);
   DWORD bytes = 0;
-  const BOOL done = pool.functions->accept_ex(
-      sockets::socket_of(pool.descriptor), sockets::socket_of(socket), request->buffer.data(),
-      request->data_size, AcceptRequest::address_size, AcceptRequest::address_size, &bytes, request);
+  const bool done =
+      !shortage::strikes() &&
+      pool.functions->accept_ex(sockets::socket_of(pool.descriptor), sockets::socket_of(socket),
+                                request->buffer.data(), request->data_size, AcceptRequest::address_size,
+                                AcceptRequest::address_size, &bytes, request);
   if (!done && ::WSAGetLastError() != WSA_IO_PENDING) {
     const Error error = error_of(::WSAGetLastError());
     not_begun(pool);

@@ -11,7 +11,7 @@ namespace portside {
 namespace {
 
 // Milliseconds between looks at what no packet tells of.
-constexpr std::uint64_t housekeeping_period = 250;
+constexpr std::uint64_t housekeeping_period = 50;
 
 // Windows counts in seconds how long a client is silent.
 constexpr std::uint64_t silence_period = 1000;

@@ -5,6 +5,7 @@
 
 #include "../../native/engine/check.h"
 #include "iocp_backend.h"
+#include "shortage.h"
 #include "windows_sockets.h"
 #include "wine.h"
 
@@ -77,9 +78,9 @@ bool IocpBackend::post(SendRequest& request) {
   WSABUF buffer{request.size, reinterpret_cast<char*>(request.bytes)};
   request.number = ++extension.last_posted;
   count_send(extension, 1);
-  const int result =
-      ::WSASend(sockets::socket_of(extension.descriptor), &buffer, 1, nullptr, 0, &request, nullptr);
-  const int refused = result == 0 ? 0 : ::WSAGetLastError();
+  const bool done = !shortage::strikes() && ::WSASend(sockets::socket_of(extension.descriptor), &buffer, 1,
+                                                      nullptr, 0, &request, nullptr) == 0;
+  const int refused = done ? 0 : ::WSAGetLastError();
   if (refused == WSA_IO_PENDING || (refused == 0 && !extension.skips)) return true;
   const Error error = refused == 0 ? Error{} : error_of(refused);
   if (!is_refusal(error.code)) {

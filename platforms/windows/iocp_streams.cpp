@@ -6,6 +6,7 @@
 
 #include "extension_functions.h"
 #include "iocp_backend.h"
+#include "shortage.h"
 #include "windows_address.h"
 #include "windows_sockets.h"
 #include "wine.h"
@@ -91,9 +92,9 @@ void IocpBackend::await_data(Handle& handle) {
   DWORD flags = 0;
   begin(extension);
   extension.awaiting = true;
-  const int result = ::WSARecv(sockets::socket_of(handle.descriptor), &none, 1, nullptr, &flags,
-                               &extension.waiting, nullptr);
-  const int refused = result == 0 ? 0 : ::WSAGetLastError();
+  const bool done = !shortage::strikes() && ::WSARecv(sockets::socket_of(handle.descriptor), &none, 1,
+                                                      nullptr, &flags, &extension.waiting, nullptr) == 0;
+  const int refused = done ? 0 : ::WSAGetLastError();
   if (refused == WSA_IO_PENDING || (refused == 0 && !extension.skips)) return;
   not_begun(extension);
   extension.awaiting = false;

@@ -2,28 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <limits>
 #include <utility>
 
+#include "shortage.h"
 #include "windows_address.h"
 #include "windows_errors.h"
-
-namespace portside {
-namespace {
-
-// Windows' own limit on handles (16 million a process) cannot be lowered, so shortage is counted out here.
-std::atomic<std::uint32_t> sockets_open{0};
-std::atomic<std::uint32_t> most_sockets{std::numeric_limits<std::uint32_t>::max()};
-
-}  // namespace
-
-bool limit_sockets(std::uint32_t limit) {
-  most_sockets = limit;
-  return true;
-}
-
-}  // namespace portside
 
 namespace portside::sockets {
 namespace {
@@ -160,15 +143,13 @@ std::size_t gather_piece(std::span<const Bytes> parts, std::size_t skip, std::ar
 
 Made open_socket(int family) {
   start_winsock();
-  if (sockets_open.fetch_add(1) >= most_sockets) {
-    sockets_open--;
-    return {-1, error_of(WSAEMFILE), "socket"};
-  }
+  if (!shortage::take_socket()) return {-1, error_of(WSAEMFILE), "socket"};
   const SOCKET socket = ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
                                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   if (socket == INVALID_SOCKET) {
-    sockets_open--;
-    return {-1, last_error(), "socket"};
+    const Error error = last_error();
+    shortage::release_socket();
+    return {-1, error, "socket"};
   }
   OwnedSocket made(descriptor_of(socket));
   u_long non_blocking = 1;
@@ -178,7 +159,7 @@ Made open_socket(int family) {
 
 void close(int descriptor) {
   (void)::closesocket(socket_of(descriptor));
-  sockets_open--;
+  shortage::release_socket();
 }
 
 Made make_listener(const ListenParameters& parameters) {
@@ -274,7 +255,8 @@ Moved receive(int descriptor, std::span<std::uint8_t> into) {
   WSABUF buffer{static_cast<ULONG>(into.size()), reinterpret_cast<char*>(into.data())};
   DWORD bytes = 0;
   DWORD flags = 0;
-  if (::WSARecv(socket_of(descriptor), &buffer, 1, &bytes, &flags, nullptr, nullptr) != 0)
+  if (shortage::strikes() ||
+      ::WSARecv(socket_of(descriptor), &buffer, 1, &bytes, &flags, nullptr, nullptr) != 0)
     return {0, stream_error()};
   return {bytes, {}};
 }
@@ -287,7 +269,8 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
     DWORD count = 0;
     const auto size = gather_piece(parts, taken, piece, count);
     DWORD bytes = 0;
-    if (::WSASend(socket_of(descriptor), piece.data(), count, &bytes, 0, nullptr, nullptr) != 0) {
+    if (shortage::strikes() ||
+        ::WSASend(socket_of(descriptor), piece.data(), count, &bytes, 0, nullptr, nullptr) != 0) {
       // What went before stands; the next call tells what is wrong.
       if (taken > 0) return {taken, {}};
       const Error error = stream_error();
