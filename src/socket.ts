@@ -302,6 +302,9 @@ export class TcpSocket {
     this.#epoch = epoch;
     this.#fresh += bytes;
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
+    // Some of what was queued may have gone out since.
+    if (this.#queued > 0) this.#queued = this.owner.native.queued(this.index, this.generation);
+    if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
     this.#state |= State.drainOwed;
     return SubmissionFlag.notifyDrained;
   }
