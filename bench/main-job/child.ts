@@ -2,6 +2,7 @@
 //
 //   node --expose-gc child.js <server|client> <library> <control port> <number>
 import process from "node:process";
+import { TimerLateness } from "../timer_lateness.js";
 import { EchoClient, type RoundTrips } from "./client.js";
 import { obey } from "./control.js";
 import { type LibraryName, libraries } from "./libraries.js";
@@ -11,6 +12,9 @@ import { type IdleUsage, idleUsage } from "./server.js";
 export type ServerCommands = {
   listen(): Promise<number>;
   idleUsage(milliseconds: number): Promise<IdleUsage>;
+  startTimer(): Promise<void>;
+  /** The lateness of a 5 ms timer since then, in milliseconds: p99. */
+  stopTimer(): Promise<number>;
 };
 
 /** What a client process obeys; `connectTo` comes first. */
@@ -23,9 +27,13 @@ export type ClientCommands = {
 const [role, name, controlPort, number] = process.argv.slice(2);
 const library = libraries[name as LibraryName];
 
+const lateness = new TimerLateness(5);
+
 const server: ServerCommands = {
   listen: () => library.listenEcho(),
   idleUsage,
+  startTimer: async () => lateness.start(),
+  stopTimer: async () => lateness.stop()[1],
 };
 
 let echoClient: EchoClient | undefined;

@@ -30,6 +30,8 @@ export interface Findings {
   levels: Level[];
   /** One per round. */
   roundTrips: RoundTrips[];
+  /** Milliseconds by which a 5 ms timer of the server is late meanwhile, p99, one per round. */
+  timerLate: number[];
   /** Clients that could not connect or did not get every byte back. */
   failures: number;
 }
@@ -37,7 +39,7 @@ export interface Findings {
 export type Comparison = Record<LibraryName, Findings>;
 
 export function emptyComparison(): Comparison {
-  const nothing = (): Findings => ({ cold: [], levels: [], roundTrips: [], failures: 0 });
+  const nothing = (): Findings => ({ cold: [], levels: [], roundTrips: [], timerLate: [], failures: 0 });
   return { Portside: nothing(), "node:net": nothing() };
 }
 
@@ -61,8 +63,10 @@ async function measureLevel(
   findings.levels.push({ connections, resident, idleCpu: cpu });
 }
 
-async function measureRoundTrips({ client }: Pair, findings: Findings): Promise<void> {
+async function measureRoundTrips({ server, client }: Pair, findings: Findings): Promise<void> {
+  await server.call("startTimer");
   const trips = await client.call("roundTrips", tripConnections, tripSeconds);
+  findings.timerLate.push(await server.call("stopTimer"));
   findings.roundTrips.push(trips);
   findings.failures += trips.failures;
 }

@@ -49,6 +49,11 @@ const lines: readonly Line[] = [
   },
   { what: "  round trip p50, µs", digits: 0, figure: trips("p50") },
   { what: "  round trip p99, µs", digits: 0, figure: trips("p99") },
+  {
+    what: "  lateness of a 5 ms timer meanwhile, p99, ms",
+    digits: 1,
+    figure: ({ timerLate }) => medianOf(timerLate),
+  },
   { what: "failures (every byte is compared)", digits: 0, noRatio: true, figure: ({ failures }) => failures },
 ];
 

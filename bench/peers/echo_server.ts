@@ -10,8 +10,8 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TimerLateness } from "../timer_lateness.js";
 import { isStyle, start } from "./styles.js";
-import { TimerLateness } from "./timer_lateness.js";
 
 const lateness = new TimerLateness(5);
 
