@@ -38,9 +38,10 @@ function parse(): Options {
 
 const { seed, seconds, rounds: wanted, connections, resident } = parse();
 console.log(`--seed ${seed} --connections ${connections}`);
-const end = performance.now() + seconds * 1000;
-const goesOn = (rounds: number) => (wanted === undefined ? performance.now() < end : rounds < wanted);
-const report = await stress({ seed, connections, resident, goesOn });
+const began = performance.now();
+const progress = (rounds: number) =>
+  wanted === undefined ? (performance.now() - began) / (seconds * 1000) : rounds / wanted;
+const report = await stress({ seed, connections, resident, progress });
 
 const { backend, waker } = report.stats;
 console.log(operationsTable(report));

@@ -10,8 +10,8 @@ export interface StressOptions {
   connections: number;
   /** Whether resident memory has to stay flat. */
   resident: boolean;
-  /** Whether another round shall follow, after so many. */
-  goesOn(rounds: number): boolean;
+  /** How much of the run is over after so many rounds; from 1 on, no other follows. */
+  progress(rounds: number): number;
 }
 
 export interface StressReport {
@@ -23,21 +23,22 @@ export interface StressReport {
   after: Resources;
 }
 
-/** Rounds after which memory has the size it will keep. */
+/** Rounds, and the share of the run, after which memory has the size it will keep: a leak goes on, allocators settle. */
 const warmUp = 4;
+const warmShare = 0.4;
 
 /** Nothing in a round waits for longer than milliseconds: one that takes so long hangs. */
 const patience = 30_000;
 
 /** Rounds of connections that do everything at random; what broke is in the report's ledger. */
-export async function stress({ seed, connections, resident, goesOn }: StressOptions): Promise<StressReport> {
+export async function stress({ seed, connections, resident, progress }: StressOptions): Promise<StressReport> {
   const random = new Random(seed);
   const ledger = new Ledger();
   const port = new CompletionPort();
   let before: Resources | undefined;
   let rounds = 0;
-  for (; (rounds < warmUp || goesOn(rounds)) && ledger.violations.length === 0; rounds++) {
-    if (rounds === warmUp) before = await measure();
+  for (; (rounds < warmUp || progress(rounds) < 1) && ledger.violations.length === 0; rounds++) {
+    if (rounds >= warmUp && progress(rounds) >= warmShare) before ??= await measure();
     await runRound(new Round(port, random.fork(), ledger), connections, ledger);
     checkRest(await atRest(port), ledger);
   }
