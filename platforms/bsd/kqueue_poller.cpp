@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <ctime>
 #include <limits>
-#include <type_traits>
 
 #include "../posix/posix_errors.h"
 
@@ -29,20 +28,8 @@ using Event = struct kevent;
 using UserData = decltype(Event::udata);
 static_assert(sizeof(UserData) >= sizeof(std::uint64_t), "a tag has to fit");
 
-UserData to_user_data(std::uint64_t tag) {
-  if constexpr (std::is_pointer_v<UserData>) {
-    return reinterpret_cast<UserData>(static_cast<std::uintptr_t>(tag));
-  } else {
-    return static_cast<UserData>(tag);
-  }
-}
-
 std::uint64_t tag_of(const Event& event) {
-  if constexpr (std::is_pointer_v<UserData>) {
-    return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(event.udata));
-  } else {
-    return static_cast<std::uint64_t>(event.udata);
-  }
+  return (std::uint64_t)event.udata;  // the one cast that fits both
 }
 
 Event change(int ident, int filter, int flags, std::uint64_t tag) {
@@ -50,7 +37,7 @@ Event change(int ident, int filter, int flags, std::uint64_t tag) {
   event.ident = static_cast<decltype(event.ident)>(ident);
   event.filter = static_cast<decltype(event.filter)>(filter);
   event.flags = static_cast<decltype(event.flags)>(flags);
-  event.udata = to_user_data(tag);
+  event.udata = (UserData)tag;
   return event;
 }
 

@@ -56,7 +56,7 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
   // A restarted server takes its port again while old connections linger in TIME_WAIT, as every server
   // expects.
   Error error = set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (!error && parameters.reuse_port) error = {
+  if (!error && parameters.reuse_port) {
     error = set_option(descriptor, SOL_SOCKET, room_reuse_port_option(), 1);
   }
   if (!error && parameters.address.is_ipv6) {

@@ -42,7 +42,9 @@ extern "C" int kqueue() {
   const int descriptor = queue->descriptor();
   if (descriptor < 0) return -1;
   const std::scoped_lock guard(kq::lock);
-  kq::queues[descriptor] = std::move(queue);
+  auto& place = kq::queues[descriptor];
+  if (place) place->disown_descriptor();
+  place = std::move(queue);
   return descriptor;
 }
 

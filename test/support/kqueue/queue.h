@@ -20,6 +20,8 @@ class Queue {
   ~Queue();
 
   int descriptor() const { return whole_; }
+  // Its descriptor was closed behind our back, and the number is another's.
+  void disown_descriptor() { whole_ = -1; }
 
   // kevent(2), but for its sleep: the entries written, or −1 and errno. `answered` says that changes were.
   int call(std::span<const struct kevent> changes, std::span<struct kevent> events, bool& answered);
