@@ -289,6 +289,7 @@ void an_unconnected_socket_makes_no_events() {
   const Owned fresh = new_socket();
   Kqueue queue;
   queue.add_both(fresh);
+  EXPECT(!queue.is_pollable());
   EXPECT_EQUAL(queue.wait().size(), 0);
 }
 

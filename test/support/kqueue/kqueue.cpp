@@ -15,8 +15,9 @@
 namespace kq {
 namespace {
 
-std::mutex lock;
-std::map<int, std::shared_ptr<Queue>> queues;
+// Never destroyed: other threads, and what ends after them, may still call.
+auto& lock = *new std::mutex;
+auto& queues = *new std::map<int, std::shared_ptr<Queue>>;
 
 std::shared_ptr<Queue> queue_of(int descriptor) {
   const std::scoped_lock guard(lock);

@@ -243,7 +243,16 @@ std::optional<struct kevent> Queue::due(Knote& knote) {
   return event;
 }
 
+// Readable while something is due, and not because something might be.
 void Queue::announce() {
+  const auto is_idle = [this](const Key& key) {
+    Knote& knote = knotes_.at(key);
+    Knote asked = knote;  // being asked is not being told
+    if (!knote.enabled || !watches_descriptor(key.second) || due(asked)) return false;
+    knote.active = false;
+    return true;
+  };
+  std::erase_if(active_, is_idle);
   const bool waits = std::ranges::any_of(active_, [this](const Key& key) { return knotes_.at(key).enabled; });
   eventfd_t ignored = 0;
   waits ? (void)::eventfd_write(due_, 1) : (void)::eventfd_read(due_, &ignored);

@@ -42,8 +42,9 @@ struct Kept {
   Identity identity;
   int error = 0;
 };
-std::mutex lock;
-std::map<int, Kept> errors;
+// Never destroyed: other threads, and what ends after them, may still call.
+auto& lock = *new std::mutex;
+auto& errors = *new std::map<int, Kept>;
 
 int kept(int descriptor, bool take) {
   const std::scoped_lock guard(lock);
