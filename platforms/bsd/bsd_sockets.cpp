@@ -1,5 +1,6 @@
-// What the BSDs' sockets (macOS's included) do differently from each other and from other POSIX systems'. What
-// a system lacks, its headers lack: nothing here asks for its name, but where the name is all that tells.
+// What the BSDs' sockets (macOS's included) do differently from each other and from other POSIX systems'.
+// What a system lacks, its headers lack: nothing here asks for its name, but where the name is all that
+// tells.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,8 +37,8 @@ bool is_prepared(int descriptor) {
 }
 #endif
 
-// The BSDs let an accepted socket inherit what its listener was told, TCP_NODELAY included, but no manual page
-// promises the latter: the process's first accepted socket is asked.
+// The BSDs let an accepted socket inherit what its listener was told, TCP_NODELAY included, but no manual
+// page promises the latter: the process's first accepted socket is asked.
 bool inherits_no_delay(int descriptor) {
   enum Answer { unknown, no, yes };
   static std::atomic<Answer> answer = unknown;

@@ -1,5 +1,5 @@
-// The poller over kqueue, and what the BSDs' sockets do differently: compiled with platforms/bsd/ as it is, over
-// each variant of the test library.
+// The poller over kqueue, and what the BSDs' sockets do differently: compiled with platforms/bsd/ as it is,
+// over each variant of the test library.
 #include <poll.h>
 
 #include <algorithm>
@@ -337,7 +337,8 @@ void listeners_share_a_port() {
 }
 
 const std::vector<Test> tests{
-    {"a connection is writable, then readable with the bytes unread", a_connection_is_writable_and_then_readable},
+    {"a connection is writable, then readable with the bytes unread",
+     a_connection_is_writable_and_then_readable},
     {"an end with data unread is one event that tells both", an_end_with_data_unread},
     {"a reset brings its error with the event", a_reset_brings_its_error},
     {"a refused connect brings its error with the event", a_refused_connect_tells_its_error_somewhere},
@@ -351,7 +352,8 @@ const std::vector<Test> tests{
     {"many wakes are one", many_wakes_are_one},
     {"a sleep takes no event", a_sleep_takes_no_event},
     {"a closed poller leaves no descriptors", nothing_stays_open},
-    {"accepting goes on until nobody waits; accepted sockets never wait", accepting_goes_on_until_nobody_waits},
+    {"accepting goes on until nobody waits; accepted sockets never wait",
+     accepting_goes_on_until_nobody_waits},
     {"an aborted connection is not the listener's end", an_aborted_connection_is_not_the_listeners_end},
     {"accepted sockets have the listener's settings", accepted_sockets_have_the_listeners_settings},
     {"sending to nobody raises no signal", sending_to_nobody_raises_no_signal},

@@ -1,5 +1,6 @@
-// Each test is a case that was observed on a BSD kernel; the test library has to answer as that kernel did. What
-// is a matter of the BSDs' sockets, and not of their kqueue, cannot be shown on Linux: docs/bsd.md lists it.
+// Each test is a case that was observed on a BSD kernel; the test library has to answer as that kernel did.
+// What is a matter of the BSDs' sockets, and not of their kqueue, cannot be shown on Linux: docs/bsd.md lists
+// it.
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/event.h>
@@ -41,7 +42,8 @@ class Kqueue {
   void close() { descriptor_.close(); }
 
   // kevent() as it is; the entries are in `events` afterwards.
-  int call(std::vector<Event> changes, std::size_t room, Events& events, const timespec* timeout = &no_time) const {
+  int call(std::vector<Event> changes, std::size_t room, Events& events,
+           const timespec* timeout = &no_time) const {
     events.resize(room);
     const int count = ::kevent(descriptor_, changes.data(), static_cast<int>(changes.size()), events.data(),
                                static_cast<int>(room), timeout);
@@ -380,7 +382,8 @@ void one_bad_change_among_several() {
   Pair pair;
   Kqueue queue;
   Events events;
-  const std::vector<Event> changes{change(closed_number(), EVFILT_READ, edges), change(pair.ours, EVFILT_WRITE, edges)};
+  const std::vector<Event> changes{change(closed_number(), EVFILT_READ, edges),
+                                   change(pair.ours, EVFILT_WRITE, edges)};
   EXPECT_EQUAL(queue.call(changes, 4, events), 1);
   EXPECT_EQUAL(events[0].data, EBADF);
   EXPECT_EQUAL(queue.wait().size(), 1);

@@ -19,7 +19,8 @@ int counted_by(int descriptor, unsigned long request) {
 
 struct kevent event_of(const Knote& knote, std::int64_t data, bool at_end, int error) {
   struct kevent event = knote.wanted;
-  event.flags = static_cast<std::uint16_t>((event.flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH)) | (at_end ? EV_EOF : 0));
+  event.flags = static_cast<std::uint16_t>((event.flags & (EV_CLEAR | EV_ONESHOT | EV_DISPATCH)) |
+                                           (at_end ? EV_EOF : 0));
   event.fflags = static_cast<std::uint32_t>(error);
   event.data = data;
   return event;
@@ -48,7 +49,7 @@ std::int64_t room_of(int descriptor) {
 }  // namespace
 
 std::optional<Identity> identity_of(int descriptor) {
-  struct stat status{};
+  struct stat status {};
   if (::fstat(descriptor, &status) != 0) return std::nullopt;
   return Identity{status.st_dev, status.st_ino};
 }

@@ -30,7 +30,7 @@ struct Told {
 };
 
 struct Knote {
-  struct kevent wanted{};
+  struct kevent wanted {};
   Identity identity;
   bool enabled = true;
   bool active = false;  // something may have happened since the last event

@@ -1,5 +1,6 @@
 // kqueue(), kevent(), and the close() that gives a kqueue's parts back. Only what is linked with this library
-// sees that close(), and it works for kqueues that are closed elsewhere, too, once their number is used again.
+// sees that close(), and it works for kqueues that are closed elsewhere, too, once their number is used
+// again.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -49,8 +50,8 @@ extern "C" int kqueue() {
   return descriptor;
 }
 
-extern "C" int kevent(int kq, const struct kevent* changes, int change_count, struct kevent* events, int event_count,
-                      const timespec* timeout) {
+extern "C" int kevent(int kq, const struct kevent* changes, int change_count, struct kevent* events,
+                      int event_count, const timespec* timeout) {
   const auto queue = kq::queue_of(kq);
   if (!queue) {
     errno = EBADF;

@@ -141,7 +141,8 @@ int Queue::watch(Knote& knote) {
     if (knote.wanted.data <= 0) return EINVAL;
     if (knote.timer < 0) knote.timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (knote.timer < 0) return errno;
-    const timespec period{.tv_sec = knote.wanted.data / 1000, .tv_nsec = knote.wanted.data % 1000 * 1'000'000};
+    const timespec period{.tv_sec = knote.wanted.data / 1000,
+                          .tv_nsec = knote.wanted.data % 1000 * 1'000'000};
     const itimerspec times{.it_interval = period, .it_value = period};
     if (::timerfd_settime(knote.timer, 0, &times, nullptr) != 0) return errno;
     descriptor = knote.timer;
@@ -160,7 +161,8 @@ int Queue::watch(Knote& knote) {
 void Queue::unwatch(const Knote& knote) {
   epoll_event ignored{};
   const int epoll = knote.wanted.filter == EVFILT_WRITE ? writes_ : reads_;
-  if (watches_descriptor(knote.wanted.filter)) (void)::epoll_ctl(epoll, EPOLL_CTL_DEL, knote.descriptor(), &ignored);
+  if (watches_descriptor(knote.wanted.filter))
+    (void)::epoll_ctl(epoll, EPOLL_CTL_DEL, knote.descriptor(), &ignored);
   if (knote.timer >= 0) ::close(knote.timer);
 }
 

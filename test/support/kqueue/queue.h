@@ -1,6 +1,6 @@
-// One kqueue. Its descriptor is an epoll's that holds three others: one that watches for input, one for room to
-// write (so that the kernel says which of the two it was), and an eventfd that is readable while events are due
-// that no other call would bring. Hence it can be polled, and lie in another poller, as a kqueue can.
+// One kqueue. Its descriptor is an epoll's that holds three others: one that watches for input, one for room
+// to write (so that the kernel says which of the two it was), and an eventfd that is readable while events
+// are due that no other call would bring. Hence it can be polled, and lie in another poller, as a kqueue can.
 #pragma once
 
 #include <deque>

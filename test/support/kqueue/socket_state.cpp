@@ -32,10 +32,21 @@ std::optional<tcp_info> tcp_info_of(int descriptor) {
 }
 
 // Numbers of the kernel's own, which <netinet/tcp.h> names and <linux/tcp.h> does not.
-enum TcpState { established = 1, fin_wait_1 = 4, fin_wait_2, time_wait, closed, close_wait, last_ack, listening, closing };
+enum TcpState {
+  established = 1,
+  fin_wait_1 = 4,
+  fin_wait_2,
+  time_wait,
+  closed,
+  close_wait,
+  last_ack,
+  listening,
+  closing
+};
 
 bool has_sent_fin(int state) {
-  return state == fin_wait_1 || state == fin_wait_2 || state == time_wait || state == last_ack || state == closing;
+  return state == fin_wait_1 || state == fin_wait_2 || state == time_wait || state == last_ack ||
+         state == closing;
 }
 
 struct Kept {

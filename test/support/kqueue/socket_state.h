@@ -8,8 +8,8 @@ namespace kq {
 struct SocketState {
   bool is_socket = false;
   bool listens = false;
-  bool is_new = false;       // never connected, nor tried to: Linux says "hung up", kqueue says nothing
-  bool readable = false;     // poll(2)'s POLLIN and POLLOUT
+  bool is_new = false;    // never connected, nor tried to: Linux says "hung up", kqueue says nothing
+  bool readable = false;  // poll(2)'s POLLIN and POLLOUT
   bool writable = false;
   bool urgent = false;
   bool end_of_input = false;   // the peer's FIN, or our own SHUT_RD
