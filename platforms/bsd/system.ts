@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { release, type } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import type { System } from "../system.js";
+import { raiseSoftLimit } from "./descriptor_limit.js";
 import { secondsOf } from "./ps_time.js";
 
 // getrlimit(2), setrlimit(2) and sysctlbyname(3), through koffi: Node offers none of them, and this is far off the
@@ -19,8 +20,6 @@ interface Calls {
 }
 
 const descriptors = 8; // RLIMIT_NOFILE, the same on macOS and all BSDs
-// macOS's setrlimit(2) promises to accept at least this many, and refuses RLIM_INFINITY, its own default hard limit.
-const openMax = 10240;
 
 let calls: Calls | undefined;
 let raised: number | undefined;
@@ -58,14 +57,9 @@ function writeSoft(soft: number): boolean {
   return systemCalls().set(descriptors, { soft, hard: limits.hard }) === 0;
 }
 
-/** Raises the soft limit as far as the kernel lets it; returns what it is then. */
 function raise(): number {
-  const { soft, hard } = readLimits();
-  const most = Math.min(hard, systemCalls().setting("kern.maxfilesperproc") ?? hard);
-  for (const wanted of [most, Math.min(most, openMax)]) {
-    if (wanted > soft && writeSoft(wanted)) return wanted;
-  }
-  return soft;
+  const perProcess = systemCalls().setting("kern.maxfilesperproc");
+  return raiseSoftLimit({ ...readLimits(), perProcess, set: writeSoft });
 }
 
 // koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
