@@ -15,11 +15,17 @@ interface Limits {
 interface Calls {
   get(resource: number, limits: Limits): number;
   set(resource: number, limits: Limits): number;
+  isOpen(descriptor: number): boolean;
   /** Of a 32-bit setting; undefined where the system lacks it, or the whole call (OpenBSD). */
   setting(name: string): number | undefined;
 }
 
-const descriptors = 8; // RLIMIT_NOFILE, the same on macOS and all BSDs
+// The same numbers on macOS and all BSDs.
+const descriptors = 8; // RLIMIT_NOFILE
+const getFlags = 1; // F_GETFD
+/** Beyond this, none is looked for: a limit can be as good as none. */
+const mostDescriptors = 1_000_000;
+
 
 let calls: Calls | undefined;
 let raised: number | undefined;
@@ -29,9 +35,11 @@ function systemCalls(): Calls {
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
   const libc = koffi.load(null); // Node itself is linked with it; its file has another name on every system
   const limits = koffi.struct({ soft: "uint64_t", hard: "uint64_t" });
+  const control = libc.func("int fcntl(int, int, ...)");
   calls = {
     get: libc.func("getrlimit", "int", ["int", koffi.out(koffi.pointer(limits))]) as unknown as Calls["get"],
     set: libc.func("setrlimit", "int", ["int", koffi.pointer(limits)]) as unknown as Calls["set"],
+    isOpen: (descriptor) => control(descriptor, getFlags) !== -1,
     setting: (name) => {
       if (process.platform === "openbsd") return undefined;
       const parameters = ["str", "void *", "void *", "void *", "size_t"];
@@ -98,6 +106,18 @@ export const system: System = {
     if (!writeSoft(limit)) throw new Error("setrlimit(RLIMIT_NOFILE) fails");
     raised = limit;
   },
+
+  // There is no list to read on all of them: /dev/fd may hold but three.
+  openDescriptors() {
+    const { isOpen } = systemCalls();
+    let open = 0;
+    for (let descriptor = Math.min(readLimits().soft, mostDescriptors) - 1; descriptor >= 0; descriptor--) {
+      if (isOpen(descriptor)) open++;
+    }
+    return open;
+  },
+
+  tellsResets: () => true,
 
   ownResidentMemory: () => process.memoryUsage.rss(),
   residentMemory: (pid) => Number(ps("rss", pid)) * 1024,

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { raiseSoftLimit } from "../../platforms/bsd/descriptor_limit.js";
 import { secondsOf } from "../../platforms/bsd/ps_time.js";
@@ -69,6 +70,14 @@ describe.runIf(hasPs)("the BSD room's system", () => {
   it("fails for a process that is gone", () => {
     const pid = Number(execFileSync("/bin/sh", ["-c", "echo $$"], { encoding: "latin1" }));
     expect(() => system.residentMemory(pid)).toThrow();
+  });
+
+  it("counts open descriptors", () => {
+    const before = system.openDescriptors();
+    const file = openSync(process.execPath, "r");
+    expect(system.openDescriptors()).toBe(before + 1);
+    closeSync(file);
+    expect(system.openDescriptors()).toBe(before);
   });
 
   it("starts measured programs as they are: there is no pinning", () => {
