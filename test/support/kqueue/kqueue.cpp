@@ -17,11 +17,11 @@ namespace kq {
 namespace {
 
 // Never destroyed: other threads, and what ends after them, may still call.
-auto& lock = *new std::mutex;
+auto& queues_lock = *new std::mutex;
 auto& queues = *new std::map<int, std::shared_ptr<Queue>>;
 
 std::shared_ptr<Queue> queue_of(int descriptor) {
-  const std::scoped_lock guard(lock);
+  const std::scoped_lock guard(queues_lock);
   const auto found = queues.find(descriptor);
   return found != queues.end() && ::fcntl(descriptor, F_GETFD) >= 0 ? found->second : nullptr;
 }
@@ -43,7 +43,7 @@ extern "C" int kqueue() {
   auto queue = std::make_shared<kq::Queue>();
   const int descriptor = queue->descriptor();
   if (descriptor < 0) return -1;
-  const std::scoped_lock guard(kq::lock);
+  const std::scoped_lock guard(kq::queues_lock);
   auto& place = kq::queues[descriptor];
   if (place) place->disown_descriptor();
   place = std::move(queue);
@@ -75,7 +75,7 @@ extern "C" int kevent(int kq, const struct kevent* changes, int change_count, st
 extern "C" __attribute__((visibility("hidden"))) int close(int descriptor) {
   std::shared_ptr<kq::Queue> closing;
   {
-    const std::scoped_lock guard(kq::lock);
+    const std::scoped_lock guard(kq::queues_lock);
     const auto found = kq::queues.find(descriptor);
     if (found != kq::queues.end()) {
       closing = std::move(found->second);

@@ -54,11 +54,11 @@ struct Kept {
   int error = 0;
 };
 // Never destroyed: other threads, and what ends after them, may still call.
-auto& lock = *new std::mutex;
+auto& errors_lock = *new std::mutex;
 auto& errors = *new std::map<int, Kept>;
 
 int kept(int descriptor, bool take) {
-  const std::scoped_lock guard(lock);
+  const std::scoped_lock guard(errors_lock);
   const auto found = errors.find(descriptor);
   if (found == errors.end()) return 0;
   const int error = found->second.identity == identity_of(descriptor) ? found->second.error : 0;
@@ -70,7 +70,7 @@ int kept(int descriptor, bool take) {
 
 void keep_error(int descriptor, int error) {
   const auto identity = identity_of(descriptor);
-  const std::scoped_lock guard(lock);
+  const std::scoped_lock guard(errors_lock);
   if (identity) errors[descriptor] = {*identity, error};
 }
 
