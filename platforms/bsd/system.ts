@@ -26,7 +26,6 @@ const getFlags = 1; // F_GETFD
 /** Beyond this, none is looked for: a limit can be as good as none. */
 const mostDescriptors = 1_000_000;
 
-
 let calls: Calls | undefined;
 let raised: number | undefined;
 
@@ -117,7 +116,7 @@ export const system: System = {
     return open;
   },
 
-  tellsResets: () => true,
+  emulated: () => false,
 
   ownResidentMemory: () => process.memoryUsage.rss(),
   residentMemory: (pid) => Number(ps("rss", pid)) * 1024,
