@@ -6,7 +6,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -245,19 +244,26 @@ std::optional<struct kevent> Queue::due(Knote& knote) {
   return event;
 }
 
-// Readable while something is due, and not because something might be.
-void Queue::announce() {
-  const auto is_idle = [this](const Key& key) {
-    Knote& knote = knotes_.at(key);
+// Whether an event is due, and not only a filter active that may have none.
+bool Queue::has_due() {
+  for (auto at = active_.begin(); at != active_.end();) {
+    Knote& knote = knotes_.at(*at);
     Knote asked = knote;  // being asked is not being told
-    if (!knote.enabled || !watches_descriptor(key.second) || due(asked)) return false;
-    knote.active = false;
-    return true;
-  };
-  std::erase_if(active_, is_idle);
-  const bool waits = std::ranges::any_of(active_, [this](const Key& key) { return knotes_.at(key).enabled; });
+    if (!knote.enabled) {
+      ++at;
+    } else if (!watches_descriptor(at->second) || due(asked)) {
+      return true;
+    } else {
+      knote.active = false;
+      at = active_.erase(at);
+    }
+  }
+  return false;
+}
+
+void Queue::announce() {
   eventfd_t ignored = 0;
-  waits ? (void)::eventfd_write(due_, 1) : (void)::eventfd_read(due_, &ignored);
+  has_due() ? (void)::eventfd_write(due_, 1) : (void)::eventfd_read(due_, &ignored);
 }
 
 }  // namespace kq

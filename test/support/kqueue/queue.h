@@ -38,6 +38,7 @@ class Queue {
   void pull_from(int epoll, std::int16_t filter);
   std::size_t collect(std::span<struct kevent> events);
   std::optional<struct kevent> due(Knote& knote);
+  bool has_due();
   void announce();
 
   std::mutex lock_;
