@@ -84,17 +84,24 @@ KqueuePoller::~KqueuePoller() {
 Error KqueuePoller::open() {
   kqueue_ = ::kqueue();
   if (kqueue_ < 0 || ::fcntl(kqueue_, F_SETFD, FD_CLOEXEC) != 0) return last_error();
-  return open_wakeup();
+  return wakes_by_user_event() ? Error{} : open_pipe();
 }
 
-// EVFILT_USER costs no descriptor. Some kernels lack it, and some headers name it for kernels that do.
-Error KqueuePoller::open_wakeup() {
+// EVFILT_USER costs no descriptor. Some kernels refuse it, with or without a name in their headers, and some
+// libraries tell it to kevent() only, while we sleep in poll(): it has to prove itself.
+bool KqueuePoller::wakes_by_user_event() {
 #ifdef EVFILT_USER
-  const Event user = change(0, EVFILT_USER, EV_ADD | EV_CLEAR, wakeup_tag);
-  if (::kevent(kqueue_, &user, 1, nullptr, 0, &no_time) == 0) return {};
-  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return last_error();
+  Event user = change(0, EVFILT_USER, EV_ADD | EV_CLEAR, wakeup_tag);
+  if (::kevent(kqueue_, &user, 1, nullptr, 0, &no_time) != 0) return false;
+  wake();
+  pollfd polled{.fd = kqueue_, .events = POLLIN, .revents = 0};
+  const bool works = ::poll(&polled, 1, 0) == 1;
+  (void)wait();
+  if (works) return true;
+  user.flags = EV_DELETE;
+  (void)::kevent(kqueue_, &user, 1, nullptr, 0, &no_time);
 #endif
-  return open_pipe();
+  return false;
 }
 
 Error KqueuePoller::open_pipe() {

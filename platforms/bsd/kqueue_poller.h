@@ -29,7 +29,7 @@ class KqueuePoller final : public Poller {
   using KernelEvent = struct kevent;  // kevent is also a function's name
   static constexpr std::size_t events_per_wait = 64;
 
-  Error open_wakeup();
+  bool wakes_by_user_event();
   Error open_pipe();
   Error apply();
   void woken();
