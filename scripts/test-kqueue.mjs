@@ -42,9 +42,11 @@ await main(async () => {
   await buildLibrary(library);
   tally.add(await testLibrary(library));
   await runSuite(tally, { label: "kqueue", args, env: await buildOver("build-kqueue", `${library}/kernel`) });
-  // What differs here is how a port is woken from other threads, so that waker alone.
-  const sparse = await buildOver("build-kqueue-sparse", `${library}/sparse`);
-  await runSuite(tally, { label: "kqueue, sparse", args, env: sparse, among: ["thread"] });
+  // What differs in these is how a port sleeps and is woken from other threads, so that waker alone.
+  for (const variant of ["sparse", "opaque"]) {
+    const env = await buildOver(`build-kqueue-${variant}`, `${library}/${variant}`);
+    await runSuite(tally, { label: `kqueue, ${variant}`, args, env, among: ["thread"] });
+  }
   await underSanitizers(tally);
   tally.close();
 });

@@ -61,6 +61,15 @@ std::uint32_t unread_in(const Event& event) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.data, 0, most));
 }
 
+bool is_ready(int descriptor, int timeout) {
+  pollfd polled{.fd = descriptor, .events = POLLIN, .revents = 0};
+  int count = 0;
+  do {
+    count = ::poll(&polled, 1, timeout);
+  } while (count < 0 && errno == EINTR);
+  return count == 1;
+}
+
 ReadyEvent ready_event(const Event& event) {
   const bool reads = event.filter == EVFILT_READ;
   const bool failed = (event.flags & EV_ERROR) != 0;
@@ -84,24 +93,23 @@ KqueuePoller::~KqueuePoller() {
 Error KqueuePoller::open() {
   kqueue_ = ::kqueue();
   if (kqueue_ < 0 || ::fcntl(kqueue_, F_SETFD, FD_CLOEXEC) != 0) return last_error();
-  return wakes_by_user_event() ? Error{} : open_pipe();
+  if (!add_user_event()) {
+    if (const Error error = open_pipe()) return error;
+  }
+  wake();
+  pollable_ = is_ready(kqueue_, 0);
+  (void)wait();
+  return {};
 }
 
-// EVFILT_USER costs no descriptor. Some kernels refuse it, with or without a name in their headers, and some
-// libraries tell it to kevent() only, while we sleep in poll(): it has to prove itself.
-bool KqueuePoller::wakes_by_user_event() {
+// Costs no descriptor. Some kernels refuse it, with or without a name in their headers.
+bool KqueuePoller::add_user_event() const {
 #ifdef EVFILT_USER
-  Event user = change(0, EVFILT_USER, EV_ADD | EV_CLEAR, wakeup_tag);
-  if (::kevent(kqueue_, &user, 1, nullptr, 0, &no_time) != 0) return false;
-  wake();
-  pollfd polled{.fd = kqueue_, .events = POLLIN, .revents = 0};
-  const bool works = ::poll(&polled, 1, 0) == 1;
-  (void)wait();
-  if (works) return true;
-  user.flags = EV_DELETE;
-  (void)::kevent(kqueue_, &user, 1, nullptr, 0, &no_time);
-#endif
+  const Event user = change(0, EVFILT_USER, EV_ADD | EV_CLEAR, wakeup_tag);
+  return ::kevent(kqueue_, &user, 1, nullptr, 0, &no_time) == 0;
+#else
   return false;
+#endif
 }
 
 Error KqueuePoller::open_pipe() {
@@ -158,10 +166,16 @@ Error KqueuePoller::apply() {
 
 std::span<const ReadyEvent> KqueuePoller::wait() {
   if (!changes_.empty()) (void)apply();
-  int count = 0;
-  do {
-    count = ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
-  } while (count < 0 && errno == EINTR);
+  int count = taken_.load(std::memory_order_acquire);
+  if (count > 0) {
+    kernel_events_ = taken_events_;
+    taken_.store(0, std::memory_order_release);
+  } else {
+    do {
+      count =
+          ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
+    } while (count < 0 && errno == EINTR);
+  }
   std::size_t kept = 0;
   for (int i = 0; i < count; i++) {
     const auto& event = kernel_events_[static_cast<std::size_t>(i)];
@@ -174,11 +188,18 @@ std::span<const ReadyEvent> KqueuePoller::wait() {
   return {events_.data(), kept};
 }
 
-// A kqueue can itself be polled, beside the engine's own waits, and taking nothing from them.
+// A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Some
+// libraries' cannot: what kevent() brings when it ends a sleep is kept for wait().
 void KqueuePoller::block(int timeout) noexcept {
-  pollfd waiting{.fd = kqueue_, .events = POLLIN, .revents = 0};
-  while (::poll(&waiting, 1, timeout) < 0 && errno == EINTR) {
+  if (pollable_) {
+    (void)is_ready(kqueue_, timeout);
+    return;
   }
+  if (taken_.load(std::memory_order_acquire) > 0) return;
+  const timespec time{.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1'000'000L};
+  const int count = ::kevent(kqueue_, nullptr, 0, taken_events_.data(), static_cast<int>(events_per_wait),
+                             timeout < 0 ? nullptr : &time);
+  if (count > 0) taken_.store(count, std::memory_order_release);
 }
 
 void KqueuePoller::wake() noexcept {

@@ -4,10 +4,9 @@ import { Failure } from "./fail.mjs";
 import { root } from "./paths.mjs";
 import { run } from "./run.mjs";
 
-/** `kernel` has what kernels have, `sparse` lacks what some lack: see test/support/kqueue/README.md. */
-export const variants = ["kernel", "sparse"];
+const programs = ["rows_kernel", "poller_kernel", "rows_sparse", "poller_sparse", "poller_opaque"];
 
-/** Brings it up to date, both variants; below `folder`, each has a folder that PORTSIDE_KQUEUE_ROOT can name. */
+/** Brings it up to date in all its variants (test/support/kqueue/README.md); below `folder`, each has a folder that PORTSIDE_KQUEUE_ROOT can name. */
 export async function buildLibrary(folder, variables = []) {
   const definitions = variables.map((variable) => `-D${variable}`);
   await cmake("-S", "test/support/kqueue", "-B", folder, ...definitions);
@@ -17,7 +16,7 @@ export async function buildLibrary(folder, variables = []) {
 /** Its own tests, and those of the poller over it; returns how many passed and failed. */
 export async function testLibrary(folder, label = "") {
   const counts = { passed: 0, failed: 0 };
-  for (const program of variants.flatMap((variant) => [`rows_${variant}`, `poller_${variant}`])) {
+  for (const program of programs) {
     console.log(`\n== ${program}${label && `, ${label}`}`);
     const { code, output } = await run(join(root, folder, program), [], { quiet: true });
     process.stdout.write(output);

@@ -31,12 +31,21 @@ class Opened {
       events.insert(events.end(), some.begin(), some.end());
     return events;
   }
+  // Whether a sleep would end at once.
+  bool is_awake() {
+    const auto begin = std::chrono::steady_clock::now();
+    poller_.block(20);
+    const bool slept = std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(19);
+    EXPECT_EQUAL(is_pollable(), !slept && poller_.descriptor() >= 0);
+    return !slept;
+  }
+
+ private:
   bool is_pollable() const {
     pollfd waiting{.fd = poller_.descriptor(), .events = POLLIN, .revents = 0};
     return ::poll(&waiting, 1, 0) == 1;
   }
 
- private:
   KqueuePoller poller_;
 };
 
@@ -204,7 +213,7 @@ void a_wake_ends_a_sleep_once() {
   poller->wake();
   sleeper.join();
   EXPECT_EQUAL(poller->wait().size(), 0);
-  EXPECT(!poller.is_pollable());
+  EXPECT(!poller.is_awake());
   const auto begin = std::chrono::steady_clock::now();
   poller->block(30);
   EXPECT(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(29));
@@ -214,21 +223,21 @@ void many_wakes_are_one() {
   Opened poller;
   for (int i = 0; i < 100'000; i++)
     poller->wake();
-  EXPECT(poller.is_pollable());
+  EXPECT(poller.is_awake());
   EXPECT_EQUAL(poller->wait().size(), 0);
-  EXPECT(!poller.is_pollable());
+  EXPECT(!poller.is_awake());
   poller->wake();
-  EXPECT(poller.is_pollable());
+  EXPECT(poller.is_awake());
 }
 
 void a_sleep_takes_no_event() {
   Watched pair;
-  EXPECT(!pair.poller.is_pollable());
+  EXPECT(!pair.poller.is_awake());
   pair.peer_sends("abc");
   pair.poller->block(-1);
-  EXPECT(pair.poller.is_pollable());
+  EXPECT(pair.poller.is_awake());
   EXPECT_EQUAL(pair.poller.all().size(), 1);
-  EXPECT(!pair.poller.is_pollable());
+  EXPECT(!pair.poller.is_awake());
 }
 
 void nothing_stays_open() {
@@ -236,6 +245,15 @@ void nothing_stays_open() {
   for (int i = 0; i < 20; i++)
     Opened()->wake();
   EXPECT_EQUAL(Owned(::dup(STDERR_FILENO)), before);
+}
+
+void the_loop_may_watch_what_can_be_polled() {
+  Opened poller;
+#ifdef KQUEUE_OPAQUE
+  EXPECT_EQUAL(poller->descriptor(), -1);
+#else
+  EXPECT(poller->descriptor() >= 0);
+#endif
 }
 
 // --- sockets ---
@@ -351,6 +369,7 @@ const std::vector<Test> tests{
     {"a wake from another thread ends a sleep, once", a_wake_ends_a_sleep_once},
     {"many wakes are one", many_wakes_are_one},
     {"a sleep takes no event", a_sleep_takes_no_event},
+    {"a kqueue that cannot be polled is not given to the loop", the_loop_may_watch_what_can_be_polled},
     {"a closed poller leaves no descriptors", nothing_stays_open},
     {"accepting goes on until nobody waits; accepted sockets never wait",
      accepting_goes_on_until_nobody_waits},

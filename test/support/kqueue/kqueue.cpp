@@ -66,7 +66,7 @@ extern "C" int kevent(int kq, const struct kevent* changes, int change_count, st
     if (count != 0 || answered || room.empty()) return count;
     const int left = kq::sleep_until(timeout, begin);
     if (left == 0) return 0;
-    pollfd waiting{.fd = kq, .events = POLLIN, .revents = 0};
+    pollfd waiting{.fd = queue->pollable(), .events = POLLIN, .revents = 0};
     if (::poll(&waiting, 1, left) < 0) return -1;
     given = {};
   }

@@ -47,13 +47,16 @@ Queue::Queue()
       due_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (const int part : {reads_, writes_, due_})
     put(whole_, part, EPOLLIN);
+#ifdef KQUEUE_OPAQUE
+  opaque_ = ::eventfd(0, EFD_CLOEXEC);  // never readable
+#endif
 }
 
 Queue::~Queue() {
   for (const auto& [key, knote] : knotes_) {
     if (knote.timer >= 0) ::close(knote.timer);
   }
-  for (const int part : {whole_, reads_, writes_, due_}) {
+  for (const int part : {opaque_, whole_, reads_, writes_, due_}) {
     if (part >= 0) ::close(part);
   }
 }

@@ -19,9 +19,12 @@ class Queue {
   Queue& operator=(const Queue&) = delete;
   ~Queue();
 
-  int descriptor() const { return whole_; }
+  // What kqueue() returns, and what can be polled: the same, but in the variant that imitates a library whose
+  // kqueue cannot.
+  int descriptor() const { return opaque_ >= 0 ? opaque_ : whole_; }
+  int pollable() const { return whole_; }
   // Its descriptor was closed behind our back, and the number is another's.
-  void disown_descriptor() { whole_ = -1; }
+  void disown_descriptor() { (opaque_ >= 0 ? opaque_ : whole_) = -1; }
 
   // kevent(2), but for its sleep: the entries written, or −1 and errno. `answered` says that changes were.
   int call(std::span<const struct kevent> changes, std::span<struct kevent> events, bool& answered);
@@ -43,6 +46,7 @@ class Queue {
 
   std::mutex lock_;
   int whole_ = -1;
+  int opaque_ = -1;
   int reads_ = -1;
   int writes_ = -1;
   int due_ = -1;
