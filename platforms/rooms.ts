@@ -1,15 +1,20 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { system as bsd } from "./bsd/system.js";
 import { system as linux } from "./linux/system.js";
 import type { System } from "./system.js";
 import { system as windows } from "./windows/system.js";
 
 export type { System } from "./system.js";
 
-// One line a room: `process.platform`, and its system.
+// One line a system: `process.platform`, the name of its package, and its room.
 const rooms: Record<string, { name: string; system: System }> = {
   linux: { name: "linux", system: linux },
   win32: { name: "windows", system: windows },
+  darwin: { name: "macos", system: bsd },
+  freebsd: { name: "freebsd", system: bsd },
+  openbsd: { name: "openbsd", system: bsd },
+  netbsd: { name: "netbsd", system: bsd },
 };
 
 const room = rooms[process.platform];

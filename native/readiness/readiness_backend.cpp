@@ -29,6 +29,8 @@ void ReadinessBackend::note(const ReadyEvent& event) {
   handle->readable |= event.readable || event.hung_up;
   handle->writable |= event.writable || event.hung_up;
   handle->read_on |= event.hung_up || event.urgent;
+  if (event.readable) handle->unread = event.unread;
+  if (event.error) handle->reported = event.error;
   make_ready(*handle);
 }
 

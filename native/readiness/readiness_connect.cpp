@@ -3,7 +3,8 @@
 namespace portside {
 
 void ReadinessBackend::serve_connecting(Handle& handle) {
-  const Error error = sockets::connect_result(handle.descriptor);
+  Error error = sockets::connect_result(handle.descriptor);
+  if (error.code == ErrorCode::INPROGRESS && handle.reported) error = handle.reported;
   if (error.code == ErrorCode::INPROGRESS) {
     handle.writable = false;  // woken for nothing
     return;

@@ -32,10 +32,12 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool referenced : 1 = true;
   std::uint32_t in_line = 0;  // completions that have not reached the ring
   Error failure;              // the connection is lost: what every later operation hears
+  std::uint32_t unread = 0;   // bytes that the kernel's queue said are there, where it says so
   List<Operation> sends;      // sends and the shutdown, in order
   List<Operation> waiting;    // receives; accepts of a listener; the connect
   struct ListenerState* listener = nullptr;
   struct HandleExtension* extension = nullptr;  // what a backend keeps besides
+  Error reported;  // what the kernel's queue said is wrong, where it says so; the socket itself goes first
 };
 
 // What only listeners have. The timer runs while accepting pauses.

@@ -36,13 +36,15 @@ void StreamBackend::serve_receive(Handle& handle) {
   }
   if (moved.error) return lost_receiving(handle, moved.error);
   if (moved.bytes == 0) return end_of_stream(handle);
+  handle.unread -= std::min(handle.unread, static_cast<std::uint32_t>(moved.bytes));
   received(handle, static_cast<std::uint32_t>(moved.bytes));
-  // Less than asked for: the kernel has no more.
-  if (moved.bytes < limit && !handle.read_on) nothing_more(handle);
+  // Less than asked for: the kernel has no more, unless it said so.
+  if (moved.bytes < limit && !handle.read_on && handle.unread == 0) nothing_more(handle);
 }
 
 void StreamBackend::nothing_more(Handle& handle) {
   handle.readable = false;
+  handle.unread = 0;
   await_data(handle);
 }
 
@@ -62,6 +64,7 @@ void StreamBackend::received(Handle& handle, std::uint32_t bytes) {
 }
 
 void StreamBackend::end_of_stream(Handle& handle) {
+  if (handle.reported) handle.failure = handle.reported;
   // After a reset that a send has seen, the kernel says "end of stream" to the next receive; it is no orderly
   // end.
   // A send's EPIPE is different: this end was ready to hear the peer's FIN, which has come.

@@ -25,8 +25,16 @@ int room_send_flags() {
   return MSG_NOSIGNAL;
 }
 
+bool room_send_again(int /*error*/) {
+  return false;
+}
+
 int room_keep_alive_option() {
   return TCP_KEEPIDLE;
+}
+
+int room_reuse_port_option() {
+  return SO_REUSEPORT;
 }
 
 }  // namespace portside::sockets

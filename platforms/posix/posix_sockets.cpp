@@ -60,7 +60,9 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
   // A restarted server takes its port again while old connections linger in TIME_WAIT, as every server
   // expects.
   Error error = set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (!error && parameters.reuse_port) error = set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!error && parameters.reuse_port) {
+    error = set_option(descriptor, SOL_SOCKET, room_reuse_port_option(), 1);
+  }
   if (!error && parameters.address.is_ipv6) {
     error = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
   }
@@ -175,7 +177,7 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
   do {
     bytes = parts.size() == 1 ? ::send(descriptor, parts[0].data(), parts[0].size(), room_send_flags())
                               : send_gathered(descriptor, parts);
-  } while (bytes < 0 && errno == EINTR);
+  } while (bytes < 0 && (errno == EINTR || room_send_again(errno)));
   if (bytes < 0) return {0, last_error()};
   return {static_cast<std::size_t>(bytes), {}};
 }
@@ -200,8 +202,9 @@ Error set_no_delay(int descriptor, bool on) {
 
 Error set_keep_alive(int descriptor, std::int32_t delay) {
   const Error error = set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
-  if (error || delay <= 0) return error;
-  return set_option(descriptor, IPPROTO_TCP, room_keep_alive_option(), std::max(1, delay / 1000));
+  const int option = room_keep_alive_option();
+  if (error || delay <= 0 || option < 0) return error;
+  return set_option(descriptor, IPPROTO_TCP, option, std::max(1, delay / 1000));
 }
 
 Error local_address(int descriptor, IpAddress& into) {

@@ -32,6 +32,8 @@ class Descriptor {
 Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no signals
 int room_accept(int listener);       // the same for an accepted one
 int room_send_flags();
-int room_keep_alive_option();
+bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR
+int room_keep_alive_option();     // the delay before the first probe, in seconds; -1: the system has none
+int room_reuse_port_option();     // lets listeners share a port, and spreads connections over them
 
 }  // namespace portside::sockets

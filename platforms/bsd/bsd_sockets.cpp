@@ -1,0 +1,119 @@
+// What the BSDs' sockets (macOS's included) do differently from each other and from other POSIX systems'.
+// What a system lacks, its headers lack: nothing here asks for its name, but where the name is all that
+// tells.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "../posix/posix_errors.h"
+#include "../posix/posix_sockets.h"
+
+// macOS's newer headers name MSG_NOSIGNAL, its older kernels refuse it: there a socket is told once.
+#if defined(SO_NOSIGPIPE) && (defined(__APPLE__) || !defined(MSG_NOSIGNAL))
+#define PORTSIDE_SOCKETS_RAISE_SIGNALS
+#endif
+
+namespace portside::sockets {
+namespace {
+
+bool raises_no_signal([[maybe_unused]] int descriptor) {
+#ifdef PORTSIDE_SOCKETS_RAISE_SIGNALS
+  const int on = 1;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) == 0;
+#else
+  return true;
+#endif
+}
+
+#ifndef SOCK_NONBLOCK
+bool is_prepared(int descriptor) {
+  return ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 &&
+         raises_no_signal(descriptor);
+}
+#endif
+
+// The BSDs let an accepted socket inherit what its listener was told, TCP_NODELAY included, but no manual
+// page promises the latter: the process's first accepted socket is asked.
+bool inherits_no_delay(int descriptor) {
+  enum Answer { unknown, no, yes };
+  static std::atomic<Answer> answer = unknown;
+  if (answer == unknown) {
+    int on = 0;
+    socklen_t size = sizeof(on);
+    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, &size) != 0) return false;
+    answer = on != 0 ? yes : no;
+  }
+  return answer == yes;
+}
+
+}  // namespace
+
+Descriptor room_socket(int family) {
+#ifdef SOCK_NONBLOCK
+  Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const bool prepared = made.get() < 0 || raises_no_signal(made.get());
+#else
+  Descriptor made(::socket(family, SOCK_STREAM, IPPROTO_TCP));
+  const bool prepared = made.get() < 0 || is_prepared(made.get());
+#endif
+  return prepared ? std::move(made) : Descriptor(-1);
+}
+
+int room_accept(int listener) {
+#ifdef SOCK_NONBLOCK  // and with it accept4()
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+  Descriptor accepted(::accept(listener, nullptr, nullptr));
+  if (accepted.get() < 0 || is_prepared(accepted.get())) return accepted.release();
+  // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
+  errno = ECONNABORTED;
+  return -1;
+#endif
+}
+
+Error adopt(int descriptor, const SocketSettings& settings) {
+  if (settings.no_delay && !inherits_no_delay(descriptor)) return set_no_delay(descriptor, true);
+  return {};
+}
+
+int room_send_flags() {
+#if defined(MSG_NOSIGNAL) && !defined(PORTSIDE_SOCKETS_RAISE_SIGNALS)
+  return MSG_NOSIGNAL;
+#else
+  return 0;
+#endif
+}
+
+// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it.
+bool room_send_again([[maybe_unused]] int error) {
+#ifdef __APPLE__
+  return error == EPROTOTYPE;
+#else
+  return false;
+#endif
+}
+
+int room_keep_alive_option() {
+#if defined(TCP_KEEPIDLE)
+  return TCP_KEEPIDLE;
+#elif defined(TCP_KEEPALIVE)
+  return TCP_KEEPALIVE;
+#else
+  return -1;  // OpenBSD: net.inet.tcp.keepidle, for all of the machine's connections
+#endif
+}
+
+int room_reuse_port_option() {
+#ifdef SO_REUSEPORT_LB
+  return SO_REUSEPORT_LB;  // FreeBSD: there SO_REUSEPORT brings all connections to one of the listeners
+#else
+  return SO_REUSEPORT;
+#endif
+}
+
+}  // namespace portside::sockets

@@ -1,0 +1,225 @@
+#include "kqueue_poller.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <ctime>
+#include <limits>
+
+#include "../posix/posix_errors.h"
+
+namespace portside {
+namespace {
+
+constexpr std::uint64_t wakeup_tag = ~std::uint64_t{0};
+constexpr std::uint64_t removal_tag = wakeup_tag - 1;
+
+// Removals that may wait for the next call.
+constexpr std::size_t changes_kept = 64;
+
+constexpr timespec no_time{};
+
+// The members' types differ from system to system; `udata` is a pointer on most, an integer on others.
+using Event = struct kevent;
+using UserData = decltype(Event::udata);
+static_assert(sizeof(UserData) >= sizeof(std::uint64_t), "a tag has to fit");
+
+std::uint64_t tag_of(const Event& event) {
+  return (std::uint64_t)event.udata;  // the one cast that fits both
+}
+
+Event change(int ident, int filter, int flags, std::uint64_t tag) {
+  Event event{};
+  event.ident = static_cast<decltype(event.ident)>(ident);
+  event.filter = static_cast<decltype(event.filter)>(filter);
+  event.flags = static_cast<decltype(event.flags)>(flags);
+  event.udata = (UserData)tag;
+  return event;
+}
+
+// What an event says went wrong: its own failure, or with EV_EOF the socket's error (kqueue(2)).
+Error error_in(const Event& event) {
+  if ((event.flags & EV_ERROR) != 0) return error_of(static_cast<int>(event.data));
+  if ((event.flags & EV_EOF) != 0 && event.fflags != 0) return error_of(static_cast<int>(event.fflags));
+  return {};
+}
+
+bool is_urgent([[maybe_unused]] const Event& event) {
+#ifdef EV_OOBAND
+  return (event.flags & EV_OOBAND) != 0;
+#else
+  return false;  // `unread` counts what lies behind urgent data, too
+#endif
+}
+
+std::uint32_t unread_in(const Event& event) {
+  constexpr auto most = std::numeric_limits<std::int32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.data, 0, most));
+}
+
+bool is_ready(int descriptor, int timeout) {
+  pollfd polled{.fd = descriptor, .events = POLLIN, .revents = 0};
+  int count = 0;
+  do {
+    count = ::poll(&polled, 1, timeout);
+  } while (count < 0 && errno == EINTR);
+  return count == 1;
+}
+
+ReadyEvent ready_event(const Event& event) {
+  const bool reads = event.filter == EVFILT_READ;
+  const bool failed = (event.flags & EV_ERROR) != 0;
+  return {.tag = tag_of(event),
+          .readable = reads,
+          .writable = event.filter == EVFILT_WRITE,
+          .hung_up = failed || (event.flags & EV_EOF) != 0,
+          .urgent = reads && is_urgent(event),
+          .unread = reads && !failed ? unread_in(event) : 0,
+          .error = error_in(event)};
+}
+
+}  // namespace
+
+KqueuePoller::~KqueuePoller() {
+  for (const int descriptor : {kqueue_, wakeup_read_, wakeup_write_}) {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+}
+
+Error KqueuePoller::open() {
+  kqueue_ = ::kqueue();
+  if (kqueue_ < 0 || ::fcntl(kqueue_, F_SETFD, FD_CLOEXEC) != 0) return last_error();
+  if (!add_user_event()) {
+    if (const Error error = open_pipe()) return error;
+  }
+  wake();
+  pollable_ = is_ready(kqueue_, 0);
+  (void)wait();
+  return {};
+}
+
+// Costs no descriptor. Some kernels refuse it, with or without a name in their headers.
+bool KqueuePoller::add_user_event() const {
+#ifdef EVFILT_USER
+  const Event user = change(0, EVFILT_USER, EV_ADD | EV_CLEAR, wakeup_tag);
+  return ::kevent(kqueue_, &user, 1, nullptr, 0, &no_time) == 0;
+#else
+  return false;
+#endif
+}
+
+Error KqueuePoller::open_pipe() {
+  int ends[2];
+  if (::pipe(ends) != 0) return last_error();
+  wakeup_read_ = ends[0];
+  wakeup_write_ = ends[1];
+  for (const int end : ends) {
+    if (::fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(end, F_SETFL, O_NONBLOCK) != 0) return last_error();
+  }
+  const Event reading = change(wakeup_read_, EVFILT_READ, EV_ADD | EV_CLEAR, wakeup_tag);
+  return ::kevent(kqueue_, &reading, 1, nullptr, 0, &no_time) == 0 ? Error{} : last_error();
+}
+
+Error KqueuePoller::add_stream(int descriptor, std::uint64_t tag) {
+  changes_.push_back(change(descriptor, EVFILT_READ, EV_ADD | EV_CLEAR, tag));
+  changes_.push_back(change(descriptor, EVFILT_WRITE, EV_ADD | EV_CLEAR, tag));
+  return apply();
+}
+
+Error KqueuePoller::add_listener(int descriptor, std::uint64_t tag) {
+  changes_.push_back(change(descriptor, EVFILT_READ, EV_ADD | EV_CLEAR, tag));
+  return apply();
+}
+
+// A kernel drops a closed descriptor's filters by itself; libraries that stand in for one may not. So the
+// removal can wait, but not beyond the next addition, whose descriptor may be the same number again.
+void KqueuePoller::remove(int descriptor) {
+  changes_.push_back(change(descriptor, EVFILT_READ, EV_DELETE, removal_tag));
+  changes_.push_back(change(descriptor, EVFILT_WRITE, EV_DELETE, removal_tag));
+  if (changes_.size() >= changes_kept) (void)apply();
+}
+
+// One call for all changes. EV_RECEIPT has each answered by itself, so that one that fails (a removal of what
+// is closed, mostly) keeps none of the others from being applied; with no more room than for the answers, the
+// call takes no events.
+Error KqueuePoller::apply() {
+  for (auto& each : changes_)
+    each.flags |= EV_RECEIPT;
+  receipts_.resize(changes_.size());
+  const auto size = static_cast<int>(changes_.size());
+  int count = 0;
+  do {
+    count = ::kevent(kqueue_, changes_.data(), size, receipts_.data(), size, &no_time);
+  } while (count < 0 && errno == EINTR);
+  changes_.clear();
+  if (count < 0) return last_error();
+  for (const auto& receipt : std::span(receipts_).first(static_cast<std::size_t>(count))) {
+    if (tag_of(receipt) != removal_tag && (receipt.flags & EV_ERROR) != 0 && receipt.data != 0)
+      return error_in(receipt);
+  }
+  return {};
+}
+
+std::span<const ReadyEvent> KqueuePoller::wait() {
+  if (!changes_.empty()) (void)apply();
+  int count = taken_.load(std::memory_order_acquire);
+  if (count > 0) {
+    kernel_events_ = taken_events_;
+    taken_.store(0, std::memory_order_release);
+  } else {
+    do {
+      count =
+          ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
+    } while (count < 0 && errno == EINTR);
+  }
+  std::size_t kept = 0;
+  for (int i = 0; i < count; i++) {
+    const auto& event = kernel_events_[static_cast<std::size_t>(i)];
+    if (tag_of(event) == wakeup_tag) {
+      woken();
+    } else {
+      events_[kept++] = ready_event(event);
+    }
+  }
+  return {events_.data(), kept};
+}
+
+// A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Some
+// libraries' cannot: what kevent() brings when it ends a sleep is kept for wait().
+void KqueuePoller::block(int timeout) noexcept {
+  if (pollable_) {
+    (void)is_ready(kqueue_, timeout);
+    return;
+  }
+  if (taken_.load(std::memory_order_acquire) > 0) return;
+  const timespec time{.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1'000'000L};
+  const int count = ::kevent(kqueue_, nullptr, 0, taken_events_.data(), static_cast<int>(events_per_wait),
+                             timeout < 0 ? nullptr : &time);
+  if (count > 0) taken_.store(count, std::memory_order_release);
+}
+
+void KqueuePoller::wake() noexcept {
+#ifdef EVFILT_USER
+  if (wakeup_write_ < 0) {
+    Event trigger = change(0, EVFILT_USER, 0, wakeup_tag);
+    trigger.fflags = NOTE_TRIGGER;
+    (void)::kevent(kqueue_, &trigger, 1, nullptr, 0, &no_time);
+    return;
+  }
+#endif
+  const char byte = 0;
+  (void)!::write(wakeup_write_, &byte, 1);  // a full pipe wakes just as well
+}
+
+// EVFILT_USER clears itself. A pipe is emptied, for its next byte to be a change.
+void KqueuePoller::woken() {
+  std::array<char, 256> bytes;
+  while (wakeup_read_ >= 0 && ::read(wakeup_read_, bytes.data(), bytes.size()) > 0) {
+  }
+}
+
+}  // namespace portside

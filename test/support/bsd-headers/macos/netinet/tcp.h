@@ -1,0 +1,5 @@
+// tcp(4)
+#pragma once
+
+#define TCP_NODELAY 1
+#define TCP_KEEPALIVE 0x10

@@ -1,0 +1,4 @@
+// tcp(4)
+#pragma once
+
+#define TCP_NODELAY 1

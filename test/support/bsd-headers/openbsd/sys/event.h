@@ -1,0 +1,36 @@
+// kqueue(2), OpenBSD 7
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#define EVFILT_READ (-1)
+#define EVFILT_WRITE (-2)
+#define EVFILT_TIMER (-7)
+
+#define EV_ADD 0x0001
+#define EV_DELETE 0x0002
+#define EV_ENABLE 0x0004
+#define EV_DISABLE 0x0008
+#define EV_ONESHOT 0x0010
+#define EV_CLEAR 0x0020
+#define EV_RECEIPT 0x0040
+#define EV_DISPATCH 0x0080
+#define EV_ERROR 0x4000
+#define EV_EOF 0x8000
+
+struct kevent {
+  uintptr_t ident;
+  short filter;
+  unsigned short flags;
+  unsigned int fflags;
+  int64_t data;
+  void* udata;
+};
+
+extern "C" {
+int kqueue(void);
+int kevent(int kq, const struct kevent* changes, int change_count, struct kevent* events, int event_count,
+           const struct timespec* timeout);
+}

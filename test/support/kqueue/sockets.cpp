@@ -1,0 +1,49 @@
+// Socket calls of a kernel whose kqueue does not take a socket's error away: what was taken for an event is
+// given once, to SO_ERROR or to the next call that would have met it. Only what is linked with this library
+// sees them.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "socket_state.h"
+
+namespace {
+
+ssize_t failed_with(int error) {
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+#define HIDDEN extern "C" __attribute__((visibility("hidden")))
+
+HIDDEN int getsockopt(int descriptor, int level, int name, void* value, socklen_t* size) noexcept {
+  const bool asks_for_error = level == SOL_SOCKET && name == SO_ERROR && *size >= sizeof(int);
+  if (const int error = asks_for_error ? kq::take_error(descriptor) : 0) {
+    *static_cast<int*>(value) = error;
+    *size = sizeof(int);
+    return 0;
+  }
+  return static_cast<int>(::syscall(SYS_getsockopt, descriptor, level, name, value, size));
+}
+
+// What lies unread comes before the error.
+HIDDEN ssize_t recv(int descriptor, void* into, size_t size, int flags) {
+  const ssize_t result = ::syscall(SYS_recvfrom, descriptor, into, size, flags, nullptr, nullptr);
+  if (result > 0) return result;
+  const int error = kq::take_error(descriptor);
+  return error != 0 ? failed_with(error) : result;
+}
+
+HIDDEN ssize_t send(int descriptor, const void* from, size_t size, int flags) {
+  if (const int error = kq::take_error(descriptor)) return failed_with(error);
+  return ::syscall(SYS_sendto, descriptor, from, size, flags, nullptr, 0);
+}
+
+HIDDEN ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
+  if (const int error = kq::take_error(descriptor)) return failed_with(error);
+  return ::syscall(SYS_sendmsg, descriptor, message, flags);
+}
