@@ -18,7 +18,7 @@ struct ReadyEvent {
   bool urgent = false;   // urgent data lie in the stream: a receive stops short at them (tcp(7))
   // Where the kernel's queue tells them:
   std::uint32_t unread = 0;  // bytes that can be received
-  Error error;               // the socket's own error; the socket may not tell it a second time
+  Error error{};             // the socket's own error; the socket may not tell it a second time
 };
 
 // Edge-triggered: an event says that something changed, and is not repeated while nothing does.
