@@ -31,7 +31,12 @@ const warmShare = 0.4;
 const patience = 30_000;
 
 /** Rounds of connections that do everything at random; what broke is in the report's ledger. */
-export async function stress({ seed, connections, resident, progress }: StressOptions): Promise<StressReport> {
+export async function stress({
+  seed,
+  connections,
+  resident,
+  progress,
+}: StressOptions): Promise<StressReport> {
   const random = new Random(seed);
   const ledger = new Ledger();
   const port = new CompletionPort();

@@ -51,12 +51,12 @@ describe("requests that Windows refuses for want of memory (WSAENOBUFS)", () => 
     { every: 3, unbufferedSends: false },
     { every: 7, unbufferedSends: false },
     { every: 5, unbufferedSends: true },
-  ])("are made again: no byte is lost, and stats() tells ($every, unbuffered: $unbufferedSends)", async ({
-    every,
-    unbufferedSends,
-  }) => {
-    expect(await echoWhileShort(every, { unbufferedSends })).toBeGreaterThan(0);
-  });
+  ])(
+    "are made again: no byte is lost, and stats() tells ($every, unbuffered: $unbufferedSends)",
+    async ({ every, unbufferedSends }) => {
+      expect(await echoWhileShort(every, { unbufferedSends })).toBeGreaterThan(0);
+    },
+  );
 
   it("pause a listener that has no accept left, and it recovers by itself", async () => {
     await using scope = new Scope();
