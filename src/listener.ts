@@ -1,4 +1,4 @@
-import { type Abortable, unwatch, watch } from "./abort.js";
+import { unwatch, watch } from "./abort.js";
 import { closedError, type PortsideError, stateError } from "./errors.js";
 import { Opcode } from "./names.js";
 import type { NativeAddress } from "./native.js";
@@ -17,7 +17,7 @@ export interface ListenHandlers extends SocketHandlers {
 }
 
 /** A listening TCP socket. Made by {@link listen}. */
-export class TcpListener implements Abortable {
+export class TcpListener {
   /** Where it listens. */
   readonly address: IpAddress;
   /** @internal */ readonly owner: CompletionPort;

@@ -4,7 +4,7 @@ import { closedError, type PortsideError, stateError, typeError } from "./errors
 import { TcpListener } from "./listener.js";
 import { Opcode } from "./names.js";
 import { checkInteger } from "./options.js";
-import { bufferGone, copyInto, type Outcome, outcomeError, type Waiting } from "./pending.js";
+import { bufferGone, copyInto, type Outcome, outcomeError } from "./pending.js";
 import type { CompletionPort } from "./port.js";
 import { checkReceiveBuffer, TcpSocket } from "./socket.js";
 
@@ -24,7 +24,7 @@ type Kind = "recv" | "send" | "accept" | "timer";
  * A reusable operation: no promise, no closure, no allocation per use. For library authors and for measurement.
  * Submitting throws when it is refused; then no completion follows.
  */
-export class Operation implements Waiting {
+export class Operation {
   readonly #port: CompletionPort;
   readonly #onComplete: OperationHandler;
   #token = 0;
