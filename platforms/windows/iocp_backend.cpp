@@ -121,13 +121,12 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
   HandleExtension* extension = std::exchange(handle.extension, nullptr);
   if (extension == nullptr) return sockets::close(handle.descriptor);
   extension->handle = nullptr;
+  const bool at_once = reset || extension->torn;
   if (handle.kind == HandleKind::listener) {
     close_pool(static_cast<AcceptPool&>(*extension));
-  } else if (reset || extension->torn) {
-    close_now(*extension);
-  } else if (extension->sends > 0 || extension->postponed) {
+  } else if (!at_once && (extension->sends > 0 || extension->postponed)) {
     linger(*extension, handle.referenced);
-  } else if (!use_again(*extension, handle)) {
+  } else if (at_once || !use_again(*extension, handle)) {
     close_now(*extension);
   }
   release_if_done(*extension);
