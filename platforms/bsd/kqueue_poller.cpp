@@ -183,8 +183,8 @@ std::span<const ReadyEvent> KqueuePoller::wait() {
       woken();
     } else {
       events_[kept] = ready_event(event);
-      // What is no kernel's may keep silent of an end that lies behind data.
-      events_[kept++].hung_up |= !pollable_;
+      // What is no kernel's may keep silent of an end that lies behind data: receives go on until EAGAIN.
+      events_[kept++].urgent |= !pollable_;
     }
   }
   return {events_.data(), kept};
