@@ -182,7 +182,9 @@ std::span<const ReadyEvent> KqueuePoller::wait() {
     if (tag_of(event) == wakeup_tag) {
       woken();
     } else {
-      events_[kept++] = ready_event(event);
+      events_[kept] = ready_event(event);
+      // What is no kernel's may keep silent of an end that lies behind data: receives go on until EAGAIN.
+      events_[kept++].urgent |= !pollable_;
     }
   }
   return {events_.data(), kept};
