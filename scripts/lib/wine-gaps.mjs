@@ -40,7 +40,7 @@ async function readGaps() {
 }
 
 function testsOf({ name, assertionResults }) {
-  // vitest under Wine writes "Z:/work/…".
+  // vitest under Wine writes "Z:/home/…".
   const folder = windowsPath(root).replaceAll("\\", "/");
   const file = name.replaceAll("\\", "/").replace(`${folder}/`, "");
   return assertionResults.map(({ ancestorTitles, title, status }) => ({
