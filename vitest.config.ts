@@ -5,7 +5,9 @@ import { configDefaults, defineConfig } from "vitest/config";
 const timeout = Number(process.env.PORTSIDE_TEST_TIMEOUT ?? 20_000);
 
 /** Tests of another system's room, and on Windows those that compile something with a compiler's POSIX options. */
-const elsewhere = process.platform === "win32" ? "test/native/**" : "test/windows/**";
+const elsewhere = process.platform === "win32" ? ["test/native/**", "test/bsd/**"] : ["test/windows/**"];
+// Under Wine no program can be listened to.
+if (process.env.PORTSIDE_TEST_WINE) elsewhere.push("test/package/**");
 
 export default defineConfig({
   resolve: {
@@ -14,7 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, elsewhere],
+    exclude: [...configDefaults.exclude, ...elsewhere],
     setupFiles: ["test/support/wine_setup.ts"],
     // A process per test file: workers of one process would share descriptor limits and crashes.
     pool: "forks",

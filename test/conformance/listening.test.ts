@@ -104,7 +104,8 @@ describe("a listener that closes", () => {
       await listener.close();
       await Promise.all([...accepting, ...connecting]);
     }
-    await until(() => openHandles() === before);
+    // Fewer, where something of an earlier test was still closing.
+    await until(() => openHandles() <= before);
   });
 
   it("twice, and together with others, resolves every time", async () => {
