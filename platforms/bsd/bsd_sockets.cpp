@@ -68,9 +68,10 @@ int room_accept(int listener) {
 #ifdef SOCK_NONBLOCK  // and with it accept4()
   return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
-  Descriptor accepted(::accept(listener, nullptr, nullptr));
-  if (accepted.get() < 0 || is_prepared(accepted.get())) return accepted.release();
+  const int accepted = ::accept(listener, nullptr, nullptr);
+  if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
+  ::close(accepted);
   errno = ECONNABORTED;
   return -1;
 #endif
@@ -105,6 +106,15 @@ int room_keep_alive_option() {
   return TCP_KEEPALIVE;
 #else
   return -1;  // OpenBSD: net.inet.tcp.keepidle, for all of the machine's connections
+#endif
+}
+
+// ip6(4) of OpenBSD: IPV6_V6ONLY is always on.
+bool room_has_dual_stack() {
+#ifdef __OpenBSD__
+  return false;
+#else
+  return true;
 #endif
 }
 

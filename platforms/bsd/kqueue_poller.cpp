@@ -18,8 +18,8 @@ namespace {
 constexpr std::uint64_t wakeup_tag = ~std::uint64_t{0};
 constexpr std::uint64_t removal_tag = wakeup_tag - 1;
 
-// Removals that may wait for the next call.
-constexpr std::size_t changes_kept = 64;
+// Milliseconds between looks at a kqueue that cannot be polled.
+constexpr int look_every = 2;
 
 constexpr timespec no_time{};
 
@@ -67,7 +67,7 @@ bool is_ready(int descriptor, int timeout) {
   do {
     count = ::poll(&polled, 1, timeout);
   } while (count < 0 && errno == EINTR);
-  return count == 1;
+  return count == 1 && (polled.revents & POLLIN) != 0;
 }
 
 ReadyEvent ready_event(const Event& event) {
@@ -96,10 +96,12 @@ Error KqueuePoller::open() {
   if (!add_user_event()) {
     if (const Error error = open_pipe()) return error;
   }
+  // Ready when there is something, and only then.
+  const bool always_ready = is_ready(kqueue_, 0);
   wake();
-  pollable_ = is_ready(kqueue_, 0);
+  pollable_ = !always_ready && is_ready(kqueue_, 0);
   (void)wait();
-  return {};
+  return pollable_ || wakeup_write_ >= 0 ? Error{} : open_pipe();
 }
 
 // Costs no descriptor. Some kernels refuse it, with or without a name in their headers.
@@ -135,17 +137,17 @@ Error KqueuePoller::add_listener(int descriptor, std::uint64_t tag) {
   return apply();
 }
 
-// A kernel drops a closed descriptor's filters by itself; libraries that stand in for one may not. So the
-// removal can wait, but not beyond the next addition, whose descriptor may be the same number again.
+// A kernel drops a closed descriptor's filters by itself; libraries that stand in for one may not, and would
+// meet whoever gets the number next. So it is told at once, while the number is still ours.
 void KqueuePoller::remove(int descriptor) {
   changes_.push_back(change(descriptor, EVFILT_READ, EV_DELETE, removal_tag));
   changes_.push_back(change(descriptor, EVFILT_WRITE, EV_DELETE, removal_tag));
-  if (changes_.size() >= changes_kept) (void)apply();
+  (void)apply();
 }
 
-// One call for all changes. EV_RECEIPT has each answered by itself, so that one that fails (a removal of what
-// is closed, mostly) keeps none of the others from being applied; with no more room than for the answers, the
-// call takes no events.
+// One call for all changes. EV_RECEIPT has each answered by itself, so that one that fails (the removal of a
+// filter that is not there) does not keep the other from being applied; with no more room than for the
+// answers, the call takes no events.
 Error KqueuePoller::apply() {
   for (auto& each : changes_)
     each.flags |= EV_RECEIPT;
@@ -165,7 +167,6 @@ Error KqueuePoller::apply() {
 }
 
 std::span<const ReadyEvent> KqueuePoller::wait() {
-  if (!changes_.empty()) (void)apply();
   int count = taken_.load(std::memory_order_acquire);
   if (count > 0) {
     kernel_events_ = taken_events_;
@@ -176,6 +177,7 @@ std::span<const ReadyEvent> KqueuePoller::wait() {
           ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
     } while (count < 0 && errno == EINTR);
   }
+  if (!pollable_) woken();
   std::size_t kept = 0;
   for (int i = 0; i < count; i++) {
     const auto& event = kernel_events_[static_cast<std::size_t>(i)];
@@ -190,18 +192,21 @@ std::span<const ReadyEvent> KqueuePoller::wait() {
   return {events_.data(), kept};
 }
 
-// A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Some
-// libraries' cannot: what kevent() brings when it ends a sleep is kept for wait().
+// A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Of
+// what cannot be polled we look for events again and again, and keep them for wait(): asleep in kevent(),
+// some libraries hold a lock that wake() needs.
 void KqueuePoller::block(int timeout) noexcept {
   if (pollable_) {
     (void)is_ready(kqueue_, timeout);
     return;
   }
-  if (taken_.load(std::memory_order_acquire) > 0) return;
-  const timespec time{.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1'000'000L};
-  const int count = ::kevent(kqueue_, nullptr, 0, taken_events_.data(), static_cast<int>(events_per_wait),
-                             timeout < 0 ? nullptr : &time);
-  if (count > 0) taken_.store(count, std::memory_order_release);
+  for (int left = timeout; taken_.load(std::memory_order_acquire) == 0; left -= look_every) {
+    const int count =
+        ::kevent(kqueue_, nullptr, 0, taken_events_.data(), static_cast<int>(events_per_wait), &no_time);
+    if (count > 0) taken_.store(count, std::memory_order_release);
+    if (count > 0 || (timeout >= 0 && left <= 0)) return;
+    if (is_ready(wakeup_read_, timeout < 0 ? look_every : std::min(left, look_every))) return;
+  }
 }
 
 void KqueuePoller::wake() noexcept {

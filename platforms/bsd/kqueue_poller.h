@@ -28,7 +28,11 @@ class KqueuePoller final : public Poller {
 
  private:
   using KernelEvent = struct kevent;  // kevent is also a function's name
+#ifdef PORTSIDE_KQUEUE_EVENTS
+  static constexpr std::size_t events_per_wait = PORTSIDE_KQUEUE_EVENTS;
+#else
   static constexpr std::size_t events_per_wait = 64;
+#endif
 
   bool add_user_event() const;
   Error open_pipe();
@@ -37,7 +41,8 @@ class KqueuePoller final : public Poller {
 
   int kqueue_ = -1;
   bool pollable_ = true;
-  // The pipe that stands in for EVFILT_USER where the kernel has none; its tag is no handle's.
+  // The pipe that stands in for EVFILT_USER where there is none, or where it ends no sleep of ours; its tag
+  // is no handle's.
   int wakeup_read_ = -1;
   int wakeup_write_ = -1;
   std::vector<KernelEvent> changes_;  // that the kernel has not heard of yet

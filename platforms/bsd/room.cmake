@@ -8,6 +8,9 @@ set(PORTSIDE_ROOM_USES_POSIX ON)
 
 # Where the system has no kqueue of its own, a library's: its <sys/event.h> lies below include/ or include/kqueue/.
 if(PORTSIDE_KQUEUE_ROOT)
+  # Another root than last time is looked at anew.
+  unset(PORTSIDE_KQUEUE_INCLUDE CACHE)
+  unset(PORTSIDE_KQUEUE_LIBRARY CACHE)
   cmake_path(ABSOLUTE_PATH PORTSIDE_KQUEUE_ROOT BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE kqueue_root)
   set(kqueue_suffixes lib lib/${CMAKE_LIBRARY_ARCHITECTURE} lib64)
   find_path(PORTSIDE_KQUEUE_INCLUDE sys/event.h
@@ -21,4 +24,6 @@ if(PORTSIDE_KQUEUE_ROOT)
   find_package(Threads REQUIRED)
   set(PORTSIDE_ROOM_INCLUDES ${kqueue_root}/include ${PORTSIDE_KQUEUE_INCLUDE})
   set(PORTSIDE_ROOM_LIBRARIES ${PORTSIDE_KQUEUE_LIBRARY} Threads::Threads)
+  # Some libraries drop what finds no room in one call.
+  set(PORTSIDE_ROOM_DEFINITIONS PORTSIDE_KQUEUE_EVENTS=2048)
 endif()

@@ -33,6 +33,10 @@ int room_keep_alive_option() {
   return TCP_KEEPIDLE;
 }
 
+bool room_has_dual_stack() {
+  return true;
+}
+
 int room_reuse_port_option() {
   return SO_REUSEPORT;
 }

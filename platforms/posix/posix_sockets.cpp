@@ -56,6 +56,15 @@ int family_of(const IpAddress& address) {
   return address.is_ipv6 ? AF_INET6 : AF_INET;
 }
 
+// Where IPv6 sockets take no IPv4, "every address" cannot be had by one of them: listen() then does without
+// IPv6.
+Error choose_families(int descriptor, const ListenParameters& parameters) {
+  if (room_has_dual_stack() || parameters.ipv6_only) {
+    return set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
+  }
+  return parameters.address.text == "::" ? Error{ErrorCode::AFNOSUPPORT, 0} : Error{};
+}
+
 Error prepare_listener(int descriptor, const ListenParameters& parameters) {
   // A restarted server takes its port again while old connections linger in TIME_WAIT, as every server
   // expects.
@@ -63,9 +72,7 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
   if (!error && parameters.reuse_port) {
     error = set_option(descriptor, SOL_SOCKET, room_reuse_port_option(), 1);
   }
-  if (!error && parameters.address.is_ipv6) {
-    error = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
-  }
+  if (!error && parameters.address.is_ipv6) error = choose_families(descriptor, parameters);
   if (!error) error = apply(descriptor, parameters.settings);
   return error;
 }

@@ -34,6 +34,7 @@ int room_accept(int listener);       // the same for an accepted one
 int room_send_flags();
 bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR
 int room_keep_alive_option();     // the delay before the first probe, in seconds; -1: the system has none
+bool room_has_dual_stack();       // an IPv6 socket can take IPv4 connections as well
 int room_reuse_port_option();     // lets listeners share a port, and spreads connections over them
 
 }  // namespace portside::sockets
