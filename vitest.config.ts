@@ -6,8 +6,6 @@ const timeout = Number(process.env.PORTSIDE_TEST_TIMEOUT ?? 20_000);
 
 /** Tests of another system's room, and on Windows those that compile something with a compiler's POSIX options. */
 const elsewhere = process.platform === "win32" ? ["test/native/**", "test/bsd/**"] : ["test/windows/**"];
-// Under Wine no program can be listened to.
-if (process.env.PORTSIDE_TEST_WINE) elsewhere.push("test/package/**");
 
 export default defineConfig({
   resolve: {
