@@ -297,8 +297,11 @@ export class TcpSocket {
   /** @internal Counts bytes of a write that is about to be submitted; returns its flags. */
   account(bytes: number): SubmissionFlag {
     const epoch = this.owner.rings.epoch;
-    // What the engine has taken counts no more, unless it has yet to tell that it could not hand it on.
-    if (this.#epoch !== epoch && !this.owner.blockadeNewsIsDue) this.#fresh = 0;
+    // What the engine has taken is its to count; it is asked where its news is still on the way.
+    if (this.#epoch !== epoch) {
+      this.#fresh = 0;
+      if (this.owner.blockadeNewsIsDue) this.#queued = this.owner.native.queued(this.index, this.generation);
+    }
     this.#epoch = epoch;
     this.#fresh += bytes;
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
