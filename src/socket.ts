@@ -305,8 +305,9 @@ export class TcpSocket {
     this.#epoch = epoch;
     this.#fresh += bytes;
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
-    // Some of what was queued may have gone out since.
-    if (this.#queued > 0) this.#queued = this.owner.native.queued(this.index, this.generation);
+    // Some of what was queued may have gone out since; before the drain that is owed it makes no difference.
+    if (this.#queued > 0 && (this.#state & State.drainOwed) === 0)
+      this.#queued = this.owner.native.queued(this.index, this.generation);
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
     this.#state |= State.drainOwed;
     return SubmissionFlag.notifyDrained;

@@ -1,5 +1,5 @@
 // The waker for hosts into whose loop the kernel's queue cannot be nested: a thread waits for the kernel and
-// calls over once, then waits to be told to go on. It never takes anything from the kernel itself.
+// calls over once, then waits to be told to go on. What it may find there is left to the turn.
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>

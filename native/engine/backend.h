@@ -139,8 +139,8 @@ class Backend {
   virtual void delivered() = 0;                           // JavaScript has seen the whole ring
 
   // For the wakers. block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
-  // (-1: never); it runs on any thread, beside everything else, and takes nothing. wake() may be called from
-  // any thread.
+  // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to drain(). wake()
+  // may be called from any thread.
   virtual void block(int timeout) noexcept = 0;
   virtual void wake() noexcept = 0;
   virtual int descriptor()

@@ -185,7 +185,6 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
 bool IocpBackend::drop_silent(AcceptPool& pool) {
   const auto& settings = pool.handle->listener->parameters.accepting;
   if (!settings.with_data) return false;
-  const auto listener = reinterpret_cast<HANDLE>(sockets::socket_of(pool.descriptor));
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
     std::uint32_t seconds = 0;
     if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
@@ -193,7 +192,7 @@ bool IocpBackend::drop_silent(AcceptPool& pool) {
     parts_.counters.accepts_timed_out++;
     // Either ends it: the first is what AcceptEx's documentation says, the second works under Wine.
     sockets::close(std::exchange(request->accepted, -1));
-    (void)::CancelIoEx(listener, request);
+    (void)::CancelIoEx(sockets::handle_of(pool.descriptor), request);
   }
   return true;
 }

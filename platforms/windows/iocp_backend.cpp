@@ -25,10 +25,6 @@ Error error_of_status(ULONG_PTR internal) {
   return status >> 30 == 3 ? error_of(static_cast<std::int32_t>(status)) : Error{};
 }
 
-HANDLE handle_of(int descriptor) {
-  return reinterpret_cast<HANDLE>(sockets::socket_of(descriptor));
-}
-
 }  // namespace
 
 // --- requests ---
@@ -98,7 +94,7 @@ Error IocpBackend::enlist(int descriptor, bool& skips) {
   if (const Error error = port_.associate(sockets::socket_of(descriptor))) return error;
   constexpr UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
   if (!may_skip_) may_skip_ = sockets::may_skip_packets(descriptor);
-  skips = *may_skip_ && ::SetFileCompletionNotificationModes(handle_of(descriptor), modes);
+  skips = *may_skip_ && ::SetFileCompletionNotificationModes(sockets::handle_of(descriptor), modes);
   return {};
 }
 
@@ -134,14 +130,14 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
 
 // CancelIoEx first: by closesocket() alone a send that waits for its peer would stay.
 void IocpBackend::close_now(HandleExtension& extension) {
-  if (extension.outstanding > 0) (void)::CancelIoEx(handle_of(extension.descriptor), nullptr);
+  if (extension.outstanding > 0) (void)::CancelIoEx(sockets::handle_of(extension.descriptor), nullptr);
   sockets::close(std::exchange(extension.descriptor, -1));
   if (extension.postponed) discard(*std::exchange(extension.postponed, nullptr));
 }
 
 // Sends cannot be taken back, as nobody knows what of a cancelled one has reached the peer.
 void IocpBackend::linger(HandleExtension& extension, bool keeps_alive) {
-  if (extension.awaiting) (void)::CancelIoEx(handle_of(extension.descriptor), &extension.waiting);
+  if (extension.awaiting) (void)::CancelIoEx(sockets::handle_of(extension.descriptor), &extension.waiting);
   extension.lingers = true;
   extension.deadline = parts_.now + linger_time;
   extension.keeps_alive = keeps_alive;
@@ -166,12 +162,10 @@ void IocpBackend::linger_no_more(HandleExtension& extension) {
 // --- using sockets again ---
 
 bool IocpBackend::use_again(HandleExtension& extension, const Handle& handle) {
-  const Handle* listener = handles_.find(extension.listener);
-  const auto* functions = extension_functions(AF_INET);
+  const Handle* listener = find(extension.listener);
   // Only after the peer's FIN: otherwise the socket would stay in TIME_WAIT for minutes.
-  if (!listener || listener->closed || !handle.orderly || extension.outstanding > 0 || functions == nullptr) {
-    return false;
-  }
+  if (!listener || !handle.orderly || extension.outstanding > 0) return false;
+  const auto* functions = static_cast<AcceptPool&>(*listener->extension).functions;
   extension.waiting.kind = RequestKind::disconnect;
   begin(extension);
   const BOOL done = functions->disconnect_ex(sockets::socket_of(extension.descriptor), &extension.waiting,
@@ -189,8 +183,8 @@ void IocpBackend::disconnected(HandleExtension& extension, const Ended& ended) {
   if (extension.descriptor < 0) return;  // the engine ends
   linger_no_more(extension);
   const int descriptor = std::exchange(extension.descriptor, -1);
-  Handle* listener = handles_.find(extension.listener);
-  if (ended.error || !listener || listener->closed) return sockets::close(descriptor);
+  Handle* listener = find(extension.listener);
+  if (ended.error || !listener) return sockets::close(descriptor);
   auto& pool = static_cast<AcceptPool&>(*listener->extension);
   if (pool.spare.size() >= listener->listener->parameters.accepting.high) return sockets::close(descriptor);
   pool.spare.push_back(descriptor);
@@ -199,9 +193,10 @@ void IocpBackend::disconnected(HandleExtension& extension, const Ended& ended) {
 // --- what no packet tells of ---
 
 void IocpBackend::need_housekeeping() {
-  if (!housekeeping_.active() && !house_is_due_) {
-    parts_.timers.start(housekeeping_, parts_.now + housekeeping_period);
-  }
+  const auto due = parts_.now + housekeeping_period;
+  if (house_is_due_ || (housekeeping_.active() && housekeeping_.expiry <= due)) return;
+  if (housekeeping_.active()) parts_.timers.stop(housekeeping_);  // it looks after silent clients only
+  parts_.timers.start(housekeeping_, due);
 }
 
 // Not here, where other timers of the same moment may be about to expire: the turn goes on with it.

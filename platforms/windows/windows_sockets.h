@@ -15,6 +15,10 @@ inline int descriptor_of(SOCKET socket) {
   return static_cast<int>(socket);
 }
 
+inline HANDLE handle_of(int descriptor) {
+  return reinterpret_cast<HANDLE>(socket_of(descriptor));
+}
+
 // Overlapped, non-blocking for what is not overlapped, and not inherited.
 Made open_socket(int family);
 Error apply(int descriptor, const SocketSettings& settings);
