@@ -11,6 +11,8 @@ struct IpAddress {
   std::string text;
   bool is_ipv6 = false;
   std::uint16_t port = 0;
+
+  bool operator==(const IpAddress&) const = default;
 };
 
 }  // namespace portside

@@ -81,6 +81,7 @@ struct Error {
 
 inline constexpr Error canceled{ErrorCode::CANCELED, 0};
 inline constexpr Error stale_handle{ErrorCode::BADF, 0};
+inline constexpr Error nobody_listens{ErrorCode::CONNREFUSED, 0};
 
 // True for what a listener outlives by waiting: the process or the machine is short of something.
 constexpr bool is_shortage(ErrorCode code) {

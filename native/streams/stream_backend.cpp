@@ -306,9 +306,19 @@ Opened StreamBackend::connect(const ConnectParameters& parameters) {
   return {id, {}, ""};
 }
 
+// A connect to a port of this machine where nobody listens may be given that very port to connect from, and
+// then meets itself: RFC 9293, 3.5, takes two SYNs that cross for a connection.
+bool StreamBackend::met_itself(const Handle& handle) {
+  IpAddress here, there;
+  return !sockets::local_address(handle.descriptor, here) &&
+         !sockets::remote_address(handle.descriptor, there) && here == there;
+}
+
 void StreamBackend::connected(Handle& handle, Error error) {
+  const bool itself = !error && met_itself(handle);
+  if (itself) error = nobody_listens;
   complete(handle, handle.waiting, *handle.waiting.first(), error, 0);
-  if (error) return close(handle);
+  if (error) return close(handle, itself);  // by a reset: its port must not stay in TIME_WAIT
   handle.kind = HandleKind::stream;
   parts_.counters.connected++;
 }

@@ -69,12 +69,10 @@ class StreamBackend : public Backend {
   // --- stream_backend.cpp: handles, turns, completions ---
   Handle* find(HandleId id);
   Handle& add_handle(int descriptor, HandleKind kind);
-  void drop(Handle& handle, bool reset);
   void forget(Handle& handle);
   void close(Handle& handle, bool reset = false);
   void make_ready(Handle& handle);
   bool can_go_ahead(const Handle& handle) const;
-  void emit(Handle& handle, Completion completion, bool ahead = false);
   void complete(Handle& handle, List<Operation>& list, Operation& operation, Error error,
                 std::int32_t result);
   void connected(Handle& handle, Error error);  // the end of a connect, good or bad
@@ -84,9 +82,6 @@ class StreamBackend : public Backend {
   void announce_accepted(Handle& listener, const Handle& accepted);
   void pause_accepting(Handle& handle, Error error);
   void accepting_works(Handle& handle);
-
-  // --- stream_receive.cpp ---
-  void lost_receiving(Handle& handle, Error error);
 
   // --- stream_send.cpp ---
   void taken(Handle& handle, std::size_t bytes);
@@ -99,8 +94,11 @@ class StreamBackend : public Backend {
   HandleTable<Handle> handles_;
 
  private:
+  void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
+  static bool met_itself(const Handle& handle);
   void serve(Handle& handle);
+  void emit(Handle& handle, Completion completion, bool ahead = false);
   void finish(Handle* handle, std::uint32_t token, Completion result, bool ahead = false);
   Operation& make_operation(Handle& handle, List<Operation>& list, std::uint32_t token, Opcode opcode);
   void cancel_all(Handle& handle, List<Operation>& list);
@@ -114,6 +112,7 @@ class StreamBackend : public Backend {
   void nothing_more(Handle& handle);
   void received(Handle& handle, std::uint32_t bytes);
   void end_of_stream(Handle& handle);
+  void lost_receiving(Handle& handle, Error error);
 
   std::size_t send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
   std::size_t queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken,

@@ -1,9 +1,9 @@
-import { connect, type IpAddress, listen, PortsideError, type TcpListener, type TcpSocket } from "portside";
+import { connect, type IpAddress, listen, type TcpListener, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
 import { resolveNames } from "../support/names.js";
-import { hasIpv6, netClient, netServer, unusedPort } from "../support/peers.js";
+import { hasIpv6, netClient, netServer, onFreePort, refusingPort } from "../support/peers.js";
 import { echoListener, openHandles, pushAccepted, roundTrip } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
@@ -23,18 +23,6 @@ async function echoes(scope: Scope, host: string, port: number): Promise<void> {
 
 async function echoOn(scope: Scope, options: Parameters<typeof listen>[0]): Promise<TcpListener> {
   return scope.use(await listen(options, { data: (socket, chunk) => void socket.write(chunk) }));
-}
-
-/** Connects from a free port; another process may take the port before us, then it is another one's turn. */
-async function fromFreePort(host: string, open: (localPort: number) => Promise<TcpSocket>) {
-  for (;;) {
-    const localPort = await unusedPort(host);
-    try {
-      return { socket: await open(localPort), localPort };
-    } catch (error) {
-      if (!(error instanceof PortsideError) || error.code !== "EADDRINUSE") throw error;
-    }
-  }
 }
 
 describe.each(families)("on $family", ({ family, host }) => {
@@ -100,7 +88,7 @@ describe.each(families)("on $family", ({ family, host }) => {
   it("a connect uses the local address and port it is given", async () => {
     await using scope = new Scope();
     const server = await netServer(scope, host);
-    const { socket, localPort } = await fromFreePort(host, (localPort) =>
+    const { opened: socket, port: localPort } = await onFreePort(host, (localPort) =>
       connect({ host, port: server.port, localAddress: host, localPort }),
     );
     scope.use(socket);
@@ -111,7 +99,7 @@ describe.each(families)("on $family", ({ family, host }) => {
   it("a connect may choose its port only", async () => {
     await using scope = new Scope();
     const server = await netServer(scope, host);
-    const { socket, localPort } = await fromFreePort(host, (localPort) =>
+    const { opened: socket, port: localPort } = await onFreePort(host, (localPort) =>
       connect({ host, port: server.port, localPort }),
     );
     scope.use(socket);
@@ -290,7 +278,7 @@ describe("happy eyeballs", () => {
       await using scope = new Scope();
       resolveNames(scope, { "nobody.test": ["::1", "127.0.0.1"] });
       const before = openHandles();
-      const port = await unusedPort();
+      const port = await refusingPort(scope, "::1", "127.0.0.1");
       const error = await failure(connect({ host: "nobody.test", port }), "ECONNREFUSED");
       expect(error.port).toBe(port);
       await until(() => openHandles() === before);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
 import { resolveNames } from "../support/names.js";
-import { hasIpv6, netServer, stalledPort, unusedPort } from "../support/peers.js";
+import { hasIpv6, netServer, onFreePort, refusingPort, stalledPort } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { deferred, until } from "../support/wait.js";
 
@@ -33,7 +33,8 @@ describe("a connect", () => {
   });
 
   it("to a port where nobody listens fails with ECONNREFUSED, the address and the port", async () => {
-    const port = await unusedPort();
+    await using scope = new Scope();
+    const port = await refusingPort(scope);
     const error = await failure(connect({ host: "127.0.0.1", port }), "ECONNREFUSED");
     expect(error).toMatchObject({ syscall: "connect", address: "127.0.0.1", port });
     expect(error.errno).toEqual(expect.any(Number));
@@ -92,10 +93,10 @@ describe("a connect", () => {
   it("uses the local address and port it is told to", async () => {
     await using scope = new Scope();
     const server = await netServer(scope);
-    const localPort = await unusedPort();
-    const socket = scope.use(
-      await connect({ host: "127.0.0.1", port: server.port, localAddress: "127.0.0.1", localPort }),
+    const { opened, port: localPort } = await onFreePort("127.0.0.1", (localPort) =>
+      connect({ host: "127.0.0.1", port: server.port, localAddress: "127.0.0.1", localPort }),
     );
+    const socket = scope.use(opened);
     const peer = await server.accept();
     expect(socket.localAddress).toEqual({ address: "127.0.0.1", family: "IPv4", port: localPort });
     expect(peer.socket.remotePort).toBe(localPort);
@@ -109,6 +110,14 @@ describe("a connect", () => {
       "EADDRNOTAVAIL",
     );
     expect(error.syscall).toEqual(expect.any(String));
+  });
+
+  it("that could only meet itself fails, as nobody listens there", async () => {
+    const connecting = onFreePort("127.0.0.1", (port) =>
+      connect({ host: "127.0.0.1", port, localAddress: "127.0.0.1", localPort: port }),
+    );
+    // Linux would connect the socket to itself; other kernels see by themselves that it cannot be.
+    await failure(connecting, /^(ECONNREFUSED|EADDRINUSE|EADDRNOTAVAIL|EINVAL)$/);
   });
 
   it("from a local port that is in use fails with EADDRINUSE", async () => {
@@ -134,7 +143,7 @@ describe("a connect", () => {
   it("that fails leaves no handle and no operation behind", async () => {
     await using scope = new Scope();
     const port = scope.use(new CompletionPort());
-    const refused = await unusedPort();
+    const refused = await refusingPort(scope);
     const stalled = await stalledPort(scope);
     const options = { host: "127.0.0.1", completionPort: port };
     await Promise.all([
@@ -217,7 +226,7 @@ describe("a connect to a name", () => {
   it.skipIf(!hasIpv6)("of which all addresses refuse fails with ECONNREFUSED (needs ::1)", async () => {
     await using scope = new Scope();
     resolveNames(scope, { "both.test": ["::1", "127.0.0.1"] });
-    const port = await unusedPort();
+    const port = await refusingPort(scope, "::1", "127.0.0.1");
     await failure(connect({ host: "both.test", port }), "ECONNREFUSED");
   });
 

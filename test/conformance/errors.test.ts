@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { pattern, receive, receiveToEnd } from "../support/bytes.js";
 import { failure, PEER_GONE, thrown } from "../support/failure.js";
 import { resolveNames } from "../support/names.js";
-import { accepted, hasIpv6, narrow, netServer, STALLING_SIZE, unusedPort } from "../support/peers.js";
+import { accepted, hasIpv6, narrow, netServer, refusingPort, STALLING_SIZE } from "../support/peers.js";
 import { pushPair, sides } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
@@ -33,7 +33,8 @@ function checkSystem(error: PortsideError, syscall: RegExp): void {
 
 describe("the error of a connect", () => {
   it("that is refused has code, syscall, address, port, errno and native", async () => {
-    const port = await unusedPort();
+    await using scope = new Scope();
+    const port = await refusingPort(scope);
     const error = await failure(connect({ host: "127.0.0.1", port }), "ECONNREFUSED");
     checkSystem(error, /^connect$/);
     expect(error).toMatchObject({ address: "127.0.0.1", port });
@@ -41,14 +42,16 @@ describe("the error of a connect", () => {
   });
 
   it.skipIf(!hasIpv6)("that is refused on IPv6 names that address (this needs ::1)", async () => {
-    const port = await unusedPort("::1");
+    await using scope = new Scope();
+    const port = await refusingPort(scope, "::1");
     const error = await failure(connect({ host: "::1", port }), "ECONNREFUSED");
     checkSystem(error, /^connect$/);
     expect(error).toMatchObject({ address: "::1", port });
   });
 
   it("in push style is the same", async () => {
-    const port = await unusedPort();
+    await using scope = new Scope();
+    const port = await refusingPort(scope);
     const pull = await failure(connect({ host: "127.0.0.1", port }));
     const push = await failure(connect({ host: "127.0.0.1", port }, { data() {} }));
     const { code, syscall, address, errno, native } = pull;
@@ -90,7 +93,7 @@ describe("the error of a connect", () => {
     const reason = new Error("changed my mind");
     const controller = new AbortController();
     const connecting = failure(
-      connect({ host: "127.0.0.1", port: await unusedPort(), signal: AbortSignal.abort(reason) }),
+      connect({ host: "127.0.0.1", port: 9, signal: AbortSignal.abort(reason) }),
       "ECANCELED",
     );
     controller.abort(reason);
@@ -102,7 +105,8 @@ describe("the error of a connect", () => {
   });
 
   it("does not change when the same thing fails again", async () => {
-    const port = await unusedPort();
+    await using scope = new Scope();
+    const port = await refusingPort(scope);
     const seen: unknown[] = [];
     for (let round = 0; round < 3; round++) {
       const { code, errno, syscall, native, message } = await failure(connect({ host: "127.0.0.1", port }));

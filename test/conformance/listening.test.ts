@@ -3,7 +3,7 @@ import { CompletionPort, connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
-import { type NetPeer, netClient, unusedPort } from "../support/peers.js";
+import { type NetPeer, netClient, onFreePort } from "../support/peers.js";
 import { Bystander, echoListener, howItEnds, openHandles, roundTrip } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
@@ -318,8 +318,8 @@ describe("a listener", () => {
 
   it("on an explicit port that is free listens there", async () => {
     await using scope = new Scope();
-    const port = await unusedPort();
-    const listener = scope.use(await listen({ host: "127.0.0.1", port }));
+    const { opened, port } = await onFreePort("127.0.0.1", (port) => listen({ host: "127.0.0.1", port }));
+    const listener = scope.use(opened);
     expect(listener.address.port).toBe(port);
   });
 });

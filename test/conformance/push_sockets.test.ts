@@ -2,7 +2,7 @@ import { CompletionPort, connect, type ListenHandlers, listen, type TcpSocket } 
 import { describe, expect, it } from "vitest";
 import { difference, pattern } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
-import { netClient, netServer, unusedPort } from "../support/peers.js";
+import { netClient, netServer, refusingPort } from "../support/peers.js";
 import { echoListener, pushAccepted, pushConnected, roundTrip } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
@@ -139,7 +139,7 @@ describe("a connect that fails in push style", () => {
     await using scope = new Scope();
     const recorder = new Recorder();
     await failure(
-      connect({ host: "127.0.0.1", port: await unusedPort() }, recorder.handlers),
+      connect({ host: "127.0.0.1", port: await refusingPort(scope) }, recorder.handlers),
       "ECONNREFUSED",
     );
     const listener = await echoListener(scope);

@@ -1,6 +1,6 @@
 import { createServer, connect as netConnect, type Server, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
-import { connect, type IpAddress, listen, type SocketOptions, type TcpSocket } from "portside";
+import { connect, type IpAddress, listen, PortsideError, type SocketOptions, type TcpSocket } from "portside";
 import type { Scope } from "./scope.js";
 import { deferred, event, turns } from "./wait.js";
 
@@ -179,8 +179,51 @@ export async function pair(
   return { client: scope.use(client), server: scope.use(server) };
 }
 
-/** A port of 127.0.0.1 on which nobody listens. */
-export async function unusedPort(host = "127.0.0.1"): Promise<number> {
+/**
+ * A port that refuses every connect at `hosts` until the scope ends: the local end of a connection has it, so that
+ * nobody else can listen there meanwhile, nor connect from there.
+ */
+export async function refusingPort(scope: Scope, ...hosts: string[]): Promise<number> {
+  const [first = "127.0.0.1", ...others] = hosts;
+  const port = await holdPort(scope, first, 0);
+  for (const host of others) {
+    // Taken at that address: some other port, then.
+    if ((await holdPort(scope, host, port)) === 0) return await refusingPort(scope, ...hosts);
+  }
+  return port;
+}
+
+/** Connects from `localPort` of `host` (0: any) to a server there; the port that it holds now, 0 if it is taken. */
+async function holdPort(scope: Scope, host: string, localPort: number): Promise<number> {
+  const server = await netServer(scope, host);
+  const socket = netConnect({ host, port: server.port, localAddress: host, localPort });
+  const peer = scope.use(new NetPeer(socket));
+  const taken = peer.closed.then((code) => {
+    if (code !== "EADDRINUSE") throw new Error(`node:net could not connect: ${code}`);
+    return 0;
+  });
+  taken.catch(() => {});
+  const held = await Promise.race([event(socket, "connect").then(() => socket.localPort!), taken]);
+  server.close();
+  return held;
+}
+
+/** Opens something on a free port of `host`, and on another one where somebody was faster. */
+export async function onFreePort<T>(
+  host: string,
+  open: (port: number) => Promise<T>,
+): Promise<{ opened: T; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort(host);
+    try {
+      return { opened: await open(port), port };
+    } catch (error) {
+      if (attempt === 10 || !(error instanceof PortsideError) || error.code !== "EADDRINUSE") throw error;
+    }
+  }
+}
+
+async function freePort(host: string): Promise<number> {
   const server = createServer();
   server.listen({ host, port: 0 });
   await event(server, "listening");
