@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The root of the project, seen from dist/bench/. */
@@ -10,5 +12,18 @@ export function inProject(path: string): string {
 
 export const loadGenerator = inProject("build/bench/load");
 export const floorServer = inProject("build/bench/epoll_echo");
-export const echoServer = inProject("dist/bench/peers/echo_server.js");
+
+/** The echo server of this project, or of another checkout of it. */
+export function echoServer(checkout = inProject(".")): string {
+  return join(resolve(checkout), "dist/bench/peers/echo_server.js");
+}
+
+/** Throws unless another checkout's echo server can be started. */
+export function checkBuilt(checkout: string): void {
+  for (const file of [echoServer(checkout), join(checkout, "build/Release/portside.node")]) {
+    if (!existsSync(file))
+      throw new Error(`--against: ${file} is missing; run "npm ci && npm run build" there.`);
+  }
+}
+
 export const results = inProject("bench/results/");

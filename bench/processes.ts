@@ -3,14 +3,41 @@ import { once } from "node:events";
 import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import { system } from "../platforms/rooms.js";
-import { echoServer, floorServer, loadGenerator } from "./paths.js";
+import { checkBuilt, echoServer, floorServer, loadGenerator } from "./paths.js";
 import type { Style } from "./peers/styles.js";
 
 const serverCpu = 0;
 const loadCpu = 1;
 
+/** Portside's own styles, and what each is called as another checkout has it: see measureAgainst(). */
+export const earlier = {
+  handlers: "handlers, before",
+  borrow: "borrow, before",
+  promises: "promises, before",
+} as const satisfies Record<Exclude<Style, "net">, string>;
+
 /** Who can be measured: the floor in C, or an echo server in Node. */
-export type Peer = "floor" | Style;
+export type Peer = "floor" | Style | (typeof earlier)[keyof typeof earlier];
+
+let otherCheckout: string | undefined;
+
+/** Lets every one of Portside's styles be measured as `checkout` has it, too. */
+export function measureAgainst(checkout: string): void {
+  checkBuilt(checkout);
+  otherCheckout = checkout;
+}
+
+/** The peers, each of Portside's with its earlier self where there is one to measure against. */
+export function withEarlier(peers: readonly Peer[]): readonly Peer[] {
+  if (otherCheckout === undefined) return peers;
+  const names: Partial<Record<Peer, Peer>> = earlier;
+  return peers.flatMap((peer) => (names[peer] ? [peer, names[peer]] : [peer]));
+}
+
+function serverArgs(peer: Exclude<Peer, "floor">): string[] {
+  const [style = "", before] = peer.split(", ");
+  return ["--expose-gc", echoServer(before && otherCheckout), style];
+}
 
 /** A child process that is spoken to in lines. It ends with us: its standard input ends then. */
 class LineProcess {
@@ -72,7 +99,7 @@ export class Server {
     const lines =
       peer === "floor"
         ? new LineProcess("C server", serverCpu, floorServer, [])
-        : new LineProcess(`server (${peer})`, serverCpu, process.execPath, ["--expose-gc", echoServer, peer]);
+        : new LineProcess(`server (${peer})`, serverCpu, process.execPath, serverArgs(peer));
     return new Server(lines, Number(await lines.next()));
   }
 

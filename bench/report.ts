@@ -1,4 +1,4 @@
-import type { Peer } from "./processes.js";
+import { earlier, type Peer } from "./processes.js";
 import type { Measurements, Samples } from "./rounds.js";
 import { idleConnections } from "./scenarios/idle.js";
 import { type TrafficSample, trafficScenarios } from "./scenarios/traffic.js";
@@ -15,8 +15,11 @@ export interface Section {
 const labels: Record<Peer, string> = {
   floor: "C epoll (floor)",
   handlers: "handlers",
+  "handlers, before": "handlers, before",
   borrow: "handlers, borrow",
+  "borrow, before": "handlers, borrow, before",
   promises: "promises",
+  "promises, before": "promises, before",
   net: "node:net",
 };
 
@@ -78,6 +81,20 @@ function sortRows(rows: string[][]): string[][] {
   return rows.toSorted((left, right) => order.indexOf(left[0]!) - order.indexOf(right[0]!));
 }
 
+/** What a style costs now, as a multiple of what it costs in the other checkout. */
+function beforeSection({ traffic }: Measurements): Section[] {
+  const rows = trafficScenarios.flatMap(({ name, title }) => {
+    const cpuOf = (peer: Peer) => (traffic.get(name)?.get(peer) ?? []).map(({ cpu }) => cpu);
+    return Object.entries(earlier)
+      .map(([now, before]) => [labels[now as Peer], medianRatio(cpuOf(now as Peer), cpuOf(before))] as const)
+      .filter(([, ratio]) => Number.isFinite(ratio))
+      .map(([label, ratio]) => [title, label, fixed(ratio, 2)]);
+  });
+  return rows.length > 0
+    ? [{ title: "CPU per operation, to before", head: ["load", "server", "ratio"], rows }]
+    : [];
+}
+
 function timerSection({ timer }: Measurements): Section[] {
   if (timer.size === 0) return [];
   const rows = [...timer].map(([peer, samples]) => [
@@ -117,6 +134,7 @@ function targetSection(measurements: Measurements): Section {
 export function sections(measurements: Measurements): Section[] {
   return [
     ...trafficSections(measurements),
+    ...beforeSection(measurements),
     ...timerSection(measurements),
     ...idleSection(measurements),
     targetSection(measurements),

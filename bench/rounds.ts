@@ -1,4 +1,4 @@
-import type { Peer } from "./processes.js";
+import { type Peer, withEarlier } from "./processes.js";
 import type { Progress } from "./progress.js";
 import { type IdleSample, idlePeers, measureIdle } from "./scenarios/idle.js";
 import { measureTimer, type TimerSample, timerPeers } from "./scenarios/timer.js";
@@ -42,7 +42,7 @@ function plan<Sample>(
     const sample = await take(peer);
     samples.set(peer, [...(samples.get(peer) ?? []), sample]);
   };
-  return { name, peers, rounds, measure };
+  return { name, peers: withEarlier(peers), rounds, measure };
 }
 
 /** What a run consists of, and where its results will be. */

@@ -4,11 +4,13 @@ import { Command, InvalidArgumentError } from "commander";
 import { system } from "../platforms/rooms.js";
 import { buildNativePrograms } from "./build.js";
 import { asJson, asText, save } from "./output.js";
+import { measureAgainst } from "./processes.js";
 import { Progress } from "./progress.js";
 import { sections } from "./report.js";
 import { countFailures, countSteps, planRun, type RunOptions, runPlans } from "./rounds.js";
 
 interface Options extends RunOptions {
+  against?: string;
   save?: string;
   json?: boolean;
 }
@@ -49,6 +51,7 @@ function parse(): Options {
       pattern,
       /./,
     )
+    .option("--against <folder>", "measure another checkout, built there, beside this one")
     .option("--save <name>", "keep the results in bench/results/<name>.json and .md", fileName)
     .option("--json", "print JSON instead of tables")
     .parse()
@@ -57,6 +60,7 @@ function parse(): Options {
 
 async function main(): Promise<void> {
   const options = parse();
+  if (options.against !== undefined) measureAgainst(options.against);
   const { plans, measurements } = planRun(options);
   if (plans.length === 0)
     throw new Error(`No scenario matches ${options.only}; npm run bench -- --help lists them.`);

@@ -18,6 +18,11 @@
 #define PORTSIDE_SOCKETS_RAISE_SIGNALS
 #endif
 
+// With SOCK_NONBLOCK comes accept4(). Tests do without them where they exist.
+#if defined(SOCK_NONBLOCK) && !defined(PORTSIDE_PLAIN_SOCKETS)
+#define PORTSIDE_SOCKETS_ARE_BORN_READY
+#endif
+
 namespace portside::sockets {
 namespace {
 
@@ -30,10 +35,16 @@ bool raises_no_signal([[maybe_unused]] int descriptor) {
 #endif
 }
 
-#ifndef SOCK_NONBLOCK
+#ifndef PORTSIDE_SOCKETS_ARE_BORN_READY
 bool is_prepared(int descriptor) {
   return ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 &&
          raises_no_signal(descriptor);
+}
+
+// macOS takes a connection out of the queue first, and drops it when there is no descriptor for it.
+bool has_room_for_another(int descriptor) {
+  const int probe = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  return probe >= 0 && ::close(probe) == 0;
 }
 #endif
 
@@ -54,7 +65,7 @@ bool inherits_no_delay(int descriptor) {
 }  // namespace
 
 Descriptor room_socket(int family) {
-#ifdef SOCK_NONBLOCK
+#ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
   Descriptor made(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   const bool prepared = made.get() < 0 || raises_no_signal(made.get());
 #else
@@ -65,9 +76,10 @@ Descriptor room_socket(int family) {
 }
 
 int room_accept(int listener) {
-#ifdef SOCK_NONBLOCK  // and with it accept4()
+#ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
   return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
+  if (!has_room_for_another(listener)) return -1;
   const int accepted = ::accept(listener, nullptr, nullptr);
   if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
@@ -78,8 +90,11 @@ int room_accept(int listener) {
 }
 
 Error adopt(int descriptor, const SocketSettings& settings) {
-  if (settings.no_delay && !inherits_no_delay(descriptor)) return set_no_delay(descriptor, true);
-  return {};
+  Error error;
+  if (settings.no_delay && !inherits_no_delay(descriptor)) error = set_no_delay(descriptor, true);
+  // SO_KEEPALIVE is inherited (listen(2), accept(2)); nobody says it of the delay.
+  if (!error && settings.keep_alive > 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  return error;
 }
 
 int room_send_flags() {

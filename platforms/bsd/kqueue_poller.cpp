@@ -93,8 +93,9 @@ KqueuePoller::~KqueuePoller() {
 Error KqueuePoller::open() {
   kqueue_ = ::kqueue();
   if (kqueue_ < 0 || ::fcntl(kqueue_, F_SETFD, FD_CLOEXEC) != 0) return last_error();
-  if (!add_user_event()) {
+  if (!add_user_event() || !wakes()) {
     if (const Error error = open_pipe()) return error;
+    if (!wakes()) return {ErrorCode::NOTSUP, 0};
   }
   // Ready when there is something, and only then.
   const bool always_ready = is_ready(kqueue_, 0);
@@ -102,6 +103,15 @@ Error KqueuePoller::open() {
   pollable_ = !always_ready && is_ready(kqueue_, 0);
   (void)wait();
   return pollable_ || wakeup_write_ >= 0 ? Error{} : open_pipe();
+}
+
+// Whether a wake comes back as the event it is.
+bool KqueuePoller::wakes() {
+  wake();
+  KernelEvent event{};
+  const bool came = ::kevent(kqueue_, nullptr, 0, &event, 1, &no_time) == 1 && tag_of(event) == wakeup_tag;
+  woken();
+  return came;
 }
 
 // Costs no descriptor. Some kernels refuse it, with or without a name in their headers.

@@ -35,6 +35,7 @@ class KqueuePoller final : public Poller {
 #endif
 
   bool add_user_event() const;
+  bool wakes();
   Error open_pipe();
   Error apply();
   void woken();
