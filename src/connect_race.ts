@@ -108,7 +108,8 @@ export class ConnectRace implements Abortable {
     this.#fail(this.#errors[0]);
   }
 
-  #start(address: string): void {
+  #start(found: string): void {
+    const address = reachable(found);
     const { owner, style, port, localPort, settings } = this.#plan;
     const { localAddress = localPort === 0 ? undefined : anyLike(address) } = this.#plan;
     const attempt = new Attempt(this, address, port);
@@ -145,6 +146,12 @@ export class ConnectRace implements Abortable {
     this.#cleanUp();
     for (const attempt of this.#running) void attempt.socket.close();
   }
+}
+
+/** Connecting to "every address" means this machine: Linux does it by itself, other systems refuse. */
+function reachable(address: string): string {
+  if (!/^[0:.]+$/.test(address)) return address;
+  return address.includes(":") ? "::1" : "127.0.0.1";
 }
 
 /** One address being tried. */

@@ -66,6 +66,7 @@ const sentences: Record<string, string> = {
   ENOBUFS: "the system is short of buffers; hold fewer connections or bytes",
   ENOMEM: "the system is short of memory; hold fewer connections or bytes",
   ENOTCONN: "the connection is gone",
+  ENOTSUP: "this system cannot do what an option asks for; leave out reuseSockets or reusePort",
   EPERM: "not permitted; a firewall may forbid it",
   EPIPE: "this end was shut down, or the peer is gone; nothing can be sent any more",
   ETIMEDOUT: "no answer in time; check the address, or allow more time",

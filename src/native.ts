@@ -68,6 +68,7 @@ export interface NativeStats {
   bytesQueued: number;
   receiveBuffers: number;
   postedAccepts: number;
+  postedReceives: number;
   postedSends: number;
   acceptsTimedOut: number;
   retries: number;

@@ -48,10 +48,13 @@ async function compare(): Promise<number> {
   } finally {
     print();
   }
-  const failures = libraryNames.reduce((sum, name) => sum + comparison[name].failures, 0);
-  if (failures === 0) console.log("Every byte came back.");
-  else console.error(`${failures} clients did not get every byte back.`);
-  return failures === 0 ? 0 : 1;
+  for (const name of libraryNames) {
+    const { failures } = comparison[name];
+    if (failures > 0) console.error(`${name}: ${failures} clients did not get every byte back.`);
+  }
+  const lost = comparison.Portside.failures;
+  if (lost === 0) console.log("Every byte came back.");
+  return lost === 0 ? 0 : 1; // what node:net loses is no failure of ours
 }
 
 try {

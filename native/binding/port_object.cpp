@@ -255,7 +255,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   if (!core_) return env.Undefined();
   const Counters& counters = core_->engine().counters();
-  const std::array<std::pair<const char*, std::uint64_t>, 17> figures = {{
+  const std::array<std::pair<const char*, std::uint64_t>, 18> figures = {{
       {"handles", counters.handles},
       {"operations", counters.submitted - counters.completed},
       {"submitted", counters.submitted},
@@ -270,6 +270,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
       {"bytesQueued", counters.bytes_queued},
       {"receiveBuffers", counters.receive_buffers},
       {"postedAccepts", counters.posted_accepts},
+      {"postedReceives", counters.posted_receives},
       {"postedSends", counters.posted_sends},
       {"acceptsTimedOut", counters.accepts_timed_out},
       {"retries", counters.retries},

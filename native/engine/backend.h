@@ -35,6 +35,7 @@ struct Counters {
   std::uint32_t handles = 0;
   std::uint32_t receive_buffers = 0;  // memory that the OS holds for what may come
   std::uint32_t posted_accepts = 0;   // requests that the OS holds
+  std::uint32_t posted_receives = 0;
   std::uint32_t posted_sends = 0;
   std::uint64_t accepts_timed_out = 0;  // clients that were dropped for their silence
   std::uint64_t retries = 0;            // requests that the OS had no memory for, and got again

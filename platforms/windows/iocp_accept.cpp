@@ -173,6 +173,10 @@ void IocpBackend::accept_failed(Handle& handle, Error error) {
 void IocpBackend::more_wanted(AcceptPool& pool) {
   pool.called = false;
   if (pool.handle == nullptr) return not_begun(pool);
+  // What was recorded is recorded no more, or it would be told of once only: AcceptEx is not among the calls
+  // that have FD_ACCEPT told again (WSAEventSelect).
+  WSANETWORKEVENTS told{};
+  (void)::WSAEnumNetworkEvents(sockets::socket_of(pool.descriptor), nullptr, &told);
   const auto high = pool.handle->listener->parameters.accepting.high;
   pool.target = std::min(high, pool.target * 2);
   pool.calm_at = parts_.now + calm_after;

@@ -71,6 +71,7 @@ class IocpBackend final : public StreamBackend {
   void establish(Handle& handle);
   sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override;
   void await_data(Handle& handle) override;
+  void awaits(HandleExtension& extension, bool on);
   void data_came(HandleExtension& extension, const Ended& ended);
 
   // iocp_send.cpp

@@ -91,19 +91,24 @@ void IocpBackend::await_data(Handle& handle) {
   WSABUF none{0, nullptr};
   DWORD flags = 0;
   begin(extension);
-  extension.awaiting = true;
+  awaits(extension, true);
   const bool done = !shortage::strikes() && ::WSARecv(sockets::socket_of(handle.descriptor), &none, 1,
                                                       nullptr, &flags, &extension.waiting, nullptr) == 0;
   const int refused = done ? 0 : ::WSAGetLastError();
   if (refused == WSA_IO_PENDING || (refused == 0 && !extension.skips)) return;
   not_begun(extension);
-  extension.awaiting = false;
   const Error error = refused == 0 ? Error{} : error_of(refused);
   data_came(extension, {error, 0});
 }
 
+void IocpBackend::awaits(HandleExtension& extension, bool on) {
+  if (extension.awaiting == on) return;
+  extension.awaiting = on;
+  on ? parts_.counters.posted_receives++ : parts_.counters.posted_receives--;
+}
+
 void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
-  extension.awaiting = false;
+  awaits(extension, false);
   if (extension.handle == nullptr) return;
   Handle& handle = *extension.handle;
   if (is_refusal(ended.error.code)) {

@@ -9,6 +9,8 @@ set(PORTSIDE_ROOM_DEFINITIONS
   WIN32_LEAN_AND_MEAN
   NOMINMAX)
 
+# The same for MSVC, whoever drives CMake.
+set(CMAKE_MSVC_RUNTIME_LIBRARY "MultiThreaded$<$<CONFIG:Debug>:Debug>")
 if(MINGW)
   # Without this the addon would need mingw's DLLs beside it.
   list(APPEND PORTSIDE_ROOM_LINK_OPTIONS -static)

@@ -187,7 +187,7 @@ Made make_connecting(const ConnectParameters& parameters) {
   if (!error && family == AF_INET6) error = set_option(connecting.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (error) return {-1, error, "setsockopt"};
   if (is_loopback(to)) refuse_at_once(connecting.get());
-  if (!parameters.local) share_local_ports(connecting.get());
+  if (!parameters.local || parameters.local->port == 0) share_local_ports(connecting.get());
   // ConnectEx wants a bound socket.
   error = parameters.local ? bind_to(connecting.get(), *parameters.local)
                            : bind_to(connecting.get(), any_address(family));

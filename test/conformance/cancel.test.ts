@@ -3,7 +3,7 @@ import { connect, listen } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
-import { accepted, narrow, pair, STALLING_SIZE, stalledPort } from "../support/peers.js";
+import { accepted, narrow, pair, STALLING_SIZE, stalledEndpoint } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { turns, watch } from "../support/wait.js";
 
@@ -60,8 +60,8 @@ const situations: [string, (scope: Scope) => Promise<Waiting>][] = [
   [
     "connect",
     async (scope) => {
-      const port = await stalledPort(scope);
-      return { submit: (signal) => connect({ host: "127.0.0.1", port, signal }) };
+      const stalled = await stalledEndpoint(scope);
+      return { submit: (signal) => connect({ ...stalled, signal }) };
     },
   ],
 ];

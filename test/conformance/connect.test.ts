@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
 import { resolveNames } from "../support/names.js";
-import { hasIpv6, netServer, onFreePort, refusingPort, stalledPort } from "../support/peers.js";
+import { hasIpv6, netServer, onFreePort, refusingPort, stalledEndpoint } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { deferred, until } from "../support/wait.js";
 
@@ -53,12 +53,12 @@ describe("a connect", () => {
 
   it("that takes longer than its timeout fails with ETIMEDOUT", async () => {
     await using scope = new Scope();
-    const port = await stalledPort(scope);
+    const { host, port } = await stalledEndpoint(scope);
     const begun = performance.now();
-    const error = await failure(connect({ host: "127.0.0.1", port, timeout: 120 }), "ETIMEDOUT");
+    const error = await failure(connect({ host, port, timeout: 120 }), "ETIMEDOUT");
     // Timers of the engine and of the clock may differ by a tick.
     expect(performance.now() - begun).toBeGreaterThanOrEqual(100);
-    expect(error).toMatchObject({ syscall: "connect", address: "127.0.0.1", port });
+    expect(error).toMatchObject({ syscall: "connect", address: host, port });
   });
 
   it("that came in time is not disturbed when its timeout passes", async () => {
@@ -112,6 +112,16 @@ describe("a connect", () => {
     expect(error.syscall).toEqual(expect.any(String));
   });
 
+  it.each([{ host: "0.0.0.0", reaches: "127.0.0.1" }, ...(hasIpv6 ? [{ host: "::", reaches: "::1" }] : [])])(
+    "to $host, every address, reaches this machine",
+    async ({ host, reaches }) => {
+      await using scope = new Scope();
+      const server = await netServer(scope, reaches);
+      const socket = scope.use(await connect({ host, port: server.port }));
+      expect(socket.remoteAddress).toMatchObject({ address: reaches, port: server.port });
+    },
+  );
+
   it("that could only meet itself fails, as nobody listens there", async () => {
     const connecting = onFreePort("127.0.0.1", (port) =>
       connect({ host: "127.0.0.1", port, localAddress: "127.0.0.1", localPort: port }),
@@ -144,15 +154,13 @@ describe("a connect", () => {
     await using scope = new Scope();
     const port = scope.use(new CompletionPort());
     const refused = await refusingPort(scope);
-    const stalled = await stalledPort(scope);
-    const options = { host: "127.0.0.1", completionPort: port };
+    const stalled = { ...(await stalledEndpoint(scope)), completionPort: port };
+    const refusing = { host: "127.0.0.1", port: refused, completionPort: port };
     await Promise.all([
-      ...Array.from({ length: 20 }, () => failure(connect({ ...options, port: refused }), "ECONNREFUSED")),
+      ...Array.from({ length: 20 }, () => failure(connect(refusing), "ECONNREFUSED")),
+      ...Array.from({ length: 5 }, () => failure(connect({ ...stalled, timeout: 20 }), "ETIMEDOUT")),
       ...Array.from({ length: 5 }, () =>
-        failure(connect({ ...options, port: stalled, timeout: 20 }), "ETIMEDOUT"),
-      ),
-      ...Array.from({ length: 5 }, () =>
-        failure(connect({ ...options, port: stalled, signal: AbortSignal.timeout(20) }), "ECANCELED"),
+        failure(connect({ ...stalled, signal: AbortSignal.timeout(20) }), "ECANCELED"),
       ),
     ]);
     expect(port.stats()).toMatchObject({ handles: 0, operations: 0, connected: 0 });
@@ -193,8 +201,8 @@ describe("a connect to a name", () => {
 
   it.skipIf(!hasIpv6)("tries the next address when one is silent for attemptDelay (needs ::1)", async () => {
     await using scope = new Scope();
-    resolveNames(scope, { "both.test": ["127.0.0.1", "::1"] });
-    const port = await stalledPort(scope);
+    const { host, port } = await stalledEndpoint(scope);
+    resolveNames(scope, { "both.test": [host, "::1"] });
     const listener = scope.use(await listen({ host: "::1", port }));
     const accepting = listener.accept();
     const socket = scope.use(await connect({ host: "both.test", port, attemptDelay: 20 }));

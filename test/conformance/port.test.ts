@@ -4,7 +4,7 @@ import { pattern, receive } from "../support/bytes.js";
 import { Completions } from "../support/completions.js";
 import { echo } from "../support/echo.js";
 import { failure, thrown } from "../support/failure.js";
-import { narrow, netServer, pair, STALLING_SIZE, stalledPort } from "../support/peers.js";
+import { narrow, netServer, pair, STALLING_SIZE, stalledEndpoint } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { deferred, note, turns, until, watch } from "../support/wait.js";
 
@@ -119,7 +119,7 @@ describe("closing a port", () => {
     const port = scope.use(new CompletionPort());
     const { client, server } = await pair(scope, { ...narrow, completionPort: port });
     const listener = await listen({ ...loopback, completionPort: port });
-    const stalled = await stalledPort(scope);
+    const stalled = await stalledEndpoint(scope);
     const timer = new Completions(port);
     timer.operation.timer(1_000_000);
     const order: string[] = [];
@@ -133,7 +133,7 @@ describe("closing a port", () => {
         server.recvInto(new Uint8Array(10)).then(() => server.recvInto(new Uint8Array(10))),
       ),
       note(order, "accept", listener.accept()),
-      note(order, "connect", connect({ ...loopback, port: stalled, completionPort: port })),
+      note(order, "connect", connect({ ...stalled, completionPort: port })),
     ];
     await turns();
     await note(order, "closed", port.close());

@@ -29,6 +29,7 @@ describe("stats", () => {
         "posted",
         "receiveBuffers",
         "postedAccepts",
+        "postedReceives",
         "postedSends",
         "acceptsTimedOut",
         "retries",

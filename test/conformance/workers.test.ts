@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stalledPort } from "../support/peers.js";
+import { stalledEndpoint } from "../support/peers.js";
 import { run } from "../support/programs.js";
 import { Scope } from "../support/scope.js";
 
@@ -12,7 +12,8 @@ describe("workers", () => {
 
   async function workers(mode: string, code = 0): Promise<Report> {
     await using scope = new Scope();
-    const result = await run("workers.mjs", { args: [mode, String(await stalledPort(scope))] });
+    const { host, port } = await stalledEndpoint(scope);
+    const result = await run("workers.mjs", { args: [mode, host, String(port)] });
     expect(result).toMatchObject({ code, signal: null, stderr: "" });
     return JSON.parse(result.stdout) as Report;
   }

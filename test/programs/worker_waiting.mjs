@@ -14,7 +14,7 @@ for (const completionPort of [CompletionPort.default, new CompletionPort()]) {
   client.recv();
   client.send(new Uint8Array(16 * 1024 * 1024));
   client.shutdown();
-  connect({ host, port: workerData.stalled, completionPort });
+  connect({ ...workerData.stalled, completionPort });
   completionPort.operation(() => {}).timer(1_000_000);
   completionPort.on("posted", () => {});
   completionPort.post("on its way");

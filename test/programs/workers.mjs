@@ -4,8 +4,8 @@ import { Worker } from "node:worker_threads";
 import { CompletionPort, connect, listen } from "../../dist/src/index.js";
 
 const mode = process.argv[2];
-/** A port of 127.0.0.1 to which a connect stays pending. */
-const stalled = Number(process.argv[3]);
+/** To which a connect stays pending. */
+const stalled = { host: process.argv[3], port: Number(process.argv[4]) };
 const host = "127.0.0.1";
 const report = { ids: [], codes: [], echoes: 0 };
 

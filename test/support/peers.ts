@@ -233,11 +233,20 @@ async function freePort(host: string): Promise<number> {
   return port;
 }
 
+/** Windows refuses whom a full backlog has no room for; there nobody is asked who could answer (RFC 5737). */
+const refusesBeyondBacklog = process.platform === "win32" && process.env.PORTSIDE_TEST_WINE === undefined;
+
+/** An address to which a connect stays pending, and a port of it that is free on all others. */
+export async function stalledEndpoint(scope: Scope): Promise<{ host: string; port: number }> {
+  if (refusesBeyondBacklog) return { host: "192.0.2.1", port: await freePort("127.0.0.1") };
+  return { host: "127.0.0.1", port: await stalledPort(scope) };
+}
+
 /**
- * A port of 127.0.0.1 whose backlog is full, so that a connect to it stays pending: a thread listens with a
- * backlog of 1 and then stops taking part, and more connections than any system queues were begun.
+ * A port of 127.0.0.1 whose backlog is full: a thread listens with a backlog of 1 and then stops taking part, and
+ * more connections than any system queues were begun.
  */
-export async function stalledPort(scope: Scope): Promise<number> {
+async function stalledPort(scope: Scope): Promise<number> {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(
     `const { workerData, parentPort } = require("node:worker_threads");

@@ -35,6 +35,7 @@ describe("idle connections", () => {
     const waiting = sockets.map((socket) => socket.recv());
     await turns();
     expect(port.stats()).toMatchObject({ handles: 6000, operations: 3000, receiveBuffers: 0 });
+    expect(port.stats().postedReceives).toBe(6000);
 
     await Promise.all(sockets.map((socket) => socket.send("hello")));
     for (const chunk of await Promise.all(waiting)) expect(Buffer.from(chunk!).toString()).toBe("hello");
