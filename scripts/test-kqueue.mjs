@@ -41,11 +41,13 @@ await main(async () => {
   tally.add(await checkBsdSyntax());
   await buildLibrary(library);
   tally.add(await testLibrary(library));
-  await runSuite(tally, { label: "kqueue", args, env: await buildOver("build-kqueue", `${library}/kernel`) });
+  // The shipped number of events a wait.
+  const kernel = await buildOver("build-kqueue", `${library}/kernel`, ["PORTSIDE_KQUEUE_EVENTS=64"]);
+  await runSuite(tally, { label: "kqueue", args, env: kernel });
   // What differs in these is how a port sleeps and is woken from other threads, so that waker alone.
   // Where the library is sparse, the sockets are, too: no accept4(), as on macOS.
-  const flags = { sparse: ["CMAKE_CXX_FLAGS=-DPORTSIDE_PLAIN_SOCKETS"], opaque: [] };
-  for (const [variant, variables] of Object.entries(flags)) {
+  const variants = { sparse: ["PORTSIDE_PLAIN_SOCKETS=ON"], opaque: [] };
+  for (const [variant, variables] of Object.entries(variants)) {
     const env = await buildOver(`build-kqueue-${variant}`, `${library}/${variant}`, variables);
     await runSuite(tally, { label: `kqueue, ${variant}`, args, env, among: ["thread"] });
   }

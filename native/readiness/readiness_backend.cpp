@@ -3,13 +3,6 @@
 #include <utility>
 
 namespace portside {
-namespace {
-
-std::uint64_t tag_of(const StreamHandle& handle) {
-  return (static_cast<std::uint64_t>(handle.generation) << 32) | handle.index;
-}
-
-}  // namespace
 
 ReadinessBackend::ReadinessBackend(std::unique_ptr<Poller> poller, EngineParts parts)
     : StreamBackend(parts), poller_(std::move(poller)) {}
@@ -27,7 +20,10 @@ void ReadinessBackend::note(const ReadyEvent& event) {
   Handle* handle = find({static_cast<std::uint32_t>(event.tag), static_cast<std::uint32_t>(event.tag >> 32)});
   if (!handle) return;  // closed meanwhile
   handle->readable |= event.readable || event.hung_up;
-  handle->writable |= event.writable || event.hung_up;
+  if (event.writable || event.hung_up) {
+    handle->writable = true;
+    handle->awaits_room = false;
+  }
   handle->read_on |= event.hung_up || event.urgent;
   if (event.readable) handle->unread = event.unread;
   if (event.error) handle->reported = event.error;
@@ -36,8 +32,14 @@ void ReadinessBackend::note(const ReadyEvent& event) {
 
 Error ReadinessBackend::associate(Handle& handle) {
   const auto tag = tag_of(handle);
-  return handle.kind == HandleKind::listener ? poller_->add_listener(handle.descriptor, tag)
-                                             : poller_->add_stream(handle.descriptor, tag);
+  switch (handle.kind) {
+    case HandleKind::listener:
+      return poller_->add_listener(handle.descriptor, tag);
+    case HandleKind::connecting:
+      return poller_->add_connecting(handle.descriptor, tag);
+    default:
+      return poller_->add_stream(handle.descriptor, tag);
+  }
 }
 
 void ReadinessBackend::let_go(Handle& handle, bool /*reset*/) {

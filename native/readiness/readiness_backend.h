@@ -23,6 +23,9 @@ class ReadinessBackend final : public StreamBackend {
 
  private:
   // readiness_backend.cpp
+  static std::uint64_t tag_of(const Handle& handle) {
+    return (static_cast<std::uint64_t>(handle.generation) << 32) | handle.index;
+  }
   unsigned gather() override;
   Error associate(Handle& handle) override;
   void let_go(Handle& handle, bool reset) override;
@@ -43,7 +46,7 @@ class ReadinessBackend final : public StreamBackend {
   void await_data(Handle& /*handle*/) override {}
 
   // readiness_send.cpp
-  void await_room(Handle& handle) override { make_ready(handle); }
+  void await_room(Handle& handle) override;
   void serve_sends(Handle& handle) override;
   bool send_some(Handle& handle);
   bool everything_is_out(const Handle& /*handle*/) const override { return true; }

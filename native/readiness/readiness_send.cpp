@@ -11,6 +11,16 @@ constexpr std::size_t bytes_per_visit = 1024 * 1024;
 
 }  // namespace
 
+void ReadinessBackend::await_room(Handle& handle) {
+  if (!handle.writable && !handle.awaits_room) {
+    const Error error = poller_->await_room(handle.descriptor, tag_of(handle));
+    // Where the kernel cannot even remember that (it lacks memory), trying again has to do.
+    handle.awaits_room = !error;
+    handle.writable = !handle.awaits_room;
+  }
+  make_ready(handle);
+}
+
 void ReadinessBackend::serve_sends(Handle& handle) {
   std::size_t sent = 0;
   while (handle.writable && !handle.sends.empty() && sent < bytes_per_visit) {
@@ -26,7 +36,8 @@ void ReadinessBackend::serve_sends(Handle& handle) {
   if (handle.sends.empty()) sends_are_out(handle);
 }
 
-// One system call for as many waiting sends as fit. False when the connection is lost.
+// One system call for as many waiting sends as fit. False when the kernel takes no more now, or the
+// connection is lost.
 bool ReadinessBackend::send_some(Handle& handle) {
   std::array<Bytes, sockets::max_parts> parts;
   std::size_t count = 0;
@@ -41,9 +52,11 @@ bool ReadinessBackend::send_some(Handle& handle) {
     lost_sending(handle, moved.error);
     return false;
   }
-  if (moved.error || moved.bytes < wanted) handle.writable = false;
   taken(handle, moved.bytes);
-  return true;
+  if (!moved.error && moved.bytes == wanted) return true;
+  handle.writable = false;
+  await_room(handle);
+  return false;
 }
 
 }  // namespace portside

@@ -18,6 +18,7 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool queued : 1 = false;    // stands in the ready list
   bool readable : 1 = false;  // the last we know: trying may succeed
   bool writable : 1 = false;
+  bool awaits_room : 1 = false;   // the kernel was told that we wait to be writable
   bool read_on : 1 = false;       // a short read is not the last one: more than data lies in the stream
   bool automatic : 1 = false;     // push style: receive, or accept, without being asked
   bool ended : 1 = false;         // nothing more can be received

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -18,7 +20,7 @@
 #define PORTSIDE_SOCKETS_RAISE_SIGNALS
 #endif
 
-// With SOCK_NONBLOCK comes accept4(). Tests do without them where they exist.
+// With SOCK_NONBLOCK comes accept4(). Tests do without them where they exist (room.cmake).
 #if defined(SOCK_NONBLOCK) && !defined(PORTSIDE_PLAIN_SOCKETS)
 #define PORTSIDE_SOCKETS_ARE_BORN_READY
 #endif
@@ -41,9 +43,10 @@ bool is_prepared(int descriptor) {
          raises_no_signal(descriptor);
 }
 
-// macOS takes a connection out of the queue first, and drops it when there is no descriptor for it.
-bool has_room_for_another(int descriptor) {
-  const int probe = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+// macOS takes a connection out of the queue first, and drops it when there is no descriptor for it, in the
+// process or on the machine.
+bool has_room_for_another() {
+  const int probe = ::socket(AF_UNIX, SOCK_DGRAM, 0);
   return probe >= 0 && ::close(probe) == 0;
 }
 #endif
@@ -79,7 +82,7 @@ int room_accept(int listener) {
 #ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
   return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
-  if (!has_room_for_another(listener)) return -1;
+  if (!has_room_for_another()) return -1;
   const int accepted = ::accept(listener, nullptr, nullptr);
   if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
@@ -95,6 +98,13 @@ Error adopt(int descriptor, const SocketSettings& settings) {
   // SO_KEEPALIVE is inherited (listen(2), accept(2)); nobody says it of the delay.
   if (!error && settings.keep_alive > 0) error = set_keep_alive(descriptor, settings.keep_alive);
   return error;
+}
+
+// RFC 1122, 4.2.2.13: a close that leaves something unread tells the peer so, by a reset. The BSDs send a FIN
+// (RFC 2525, 2.17).
+bool room_ends_unread(int descriptor) {
+  int unread = 0;
+  return ::ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 int room_send_flags() {

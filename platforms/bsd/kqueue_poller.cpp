@@ -22,6 +22,7 @@ constexpr std::uint64_t removal_tag = wakeup_tag - 1;
 constexpr int look_every = 2;
 
 constexpr timespec no_time{};
+constexpr timespec soon{.tv_sec = 0, .tv_nsec = 100'000'000};  // for what must come, by whatever thread
 
 // The members' types differ from system to system; `udata` is a pointer on most, an integer on others.
 using Event = struct kevent;
@@ -95,7 +96,7 @@ Error KqueuePoller::open() {
   if (kqueue_ < 0 || ::fcntl(kqueue_, F_SETFD, FD_CLOEXEC) != 0) return last_error();
   if (!add_user_event() || !wakes()) {
     if (const Error error = open_pipe()) return error;
-    if (!wakes()) return {ErrorCode::NOTSUP, 0};
+    if (!wakes()) return {ErrorCode::NOSYS, 0};
   }
   // Ready when there is something, and only then.
   const bool always_ready = is_ready(kqueue_, 0);
@@ -109,7 +110,7 @@ Error KqueuePoller::open() {
 bool KqueuePoller::wakes() {
   wake();
   KernelEvent event{};
-  const bool came = ::kevent(kqueue_, nullptr, 0, &event, 1, &no_time) == 1 && tag_of(event) == wakeup_tag;
+  const bool came = ::kevent(kqueue_, nullptr, 0, &event, 1, &soon) == 1 && tag_of(event) == wakeup_tag;
   woken();
   return came;
 }
@@ -136,9 +137,13 @@ Error KqueuePoller::open_pipe() {
   return ::kevent(kqueue_, &reading, 1, nullptr, 0, &no_time) == 0 ? Error{} : last_error();
 }
 
+Error KqueuePoller::add_connecting(int descriptor, std::uint64_t tag) {
+  changes_.push_back(change(descriptor, EVFILT_WRITE, EV_ADD | EV_ONESHOT, tag));
+  return add_stream(descriptor, tag);
+}
+
 Error KqueuePoller::add_stream(int descriptor, std::uint64_t tag) {
   changes_.push_back(change(descriptor, EVFILT_READ, EV_ADD | EV_CLEAR, tag));
-  changes_.push_back(change(descriptor, EVFILT_WRITE, EV_ADD | EV_CLEAR, tag));
   return apply();
 }
 
@@ -147,12 +152,19 @@ Error KqueuePoller::add_listener(int descriptor, std::uint64_t tag) {
   return apply();
 }
 
-// A kernel drops a closed descriptor's filters by itself; libraries that stand in for one may not, and would
-// meet whoever gets the number next. So it is told at once, while the number is still ours.
+// For one event only: a kernel's EVFILT_WRITE would go on to tell of every acknowledgement, room or not.
+Error KqueuePoller::await_room(int descriptor, std::uint64_t tag) {
+  changes_.push_back(change(descriptor, EVFILT_WRITE, EV_ADD | EV_ONESHOT, tag));
+  return apply();
+}
+
+// A kernel drops a closed descriptor's filters by itself, and hears of this with the next call for something
+// else. Libraries that stand in for a kernel may not drop them, and would meet whoever gets the number next:
+// they are told at once, while the number is still ours.
 void KqueuePoller::remove(int descriptor) {
   changes_.push_back(change(descriptor, EVFILT_READ, EV_DELETE, removal_tag));
   changes_.push_back(change(descriptor, EVFILT_WRITE, EV_DELETE, removal_tag));
-  (void)apply();
+  if (!pollable_ || changes_.size() > events_per_wait / 2) (void)apply();
 }
 
 // One call for all changes. EV_RECEIPT has each answered by itself, so that one that fails (the removal of a
@@ -176,30 +188,47 @@ Error KqueuePoller::apply() {
   return {};
 }
 
+// Failed removals are answered in the place of events, which then come with the next call.
 std::span<const ReadyEvent> KqueuePoller::wait() {
-  int count = taken_.load(std::memory_order_acquire);
-  if (count > 0) {
+  if (!pollable_) woken();
+  bool removes = false;
+  std::size_t kept = 0;
+  do {
+    removes = !changes_.empty();
+    kept = keep(take());
+  } while (removes && kept == 0);
+  return {events_.data(), kept};
+}
+
+// The removals that the kernel has not heard of go with the call.
+std::span<const KqueuePoller::KernelEvent> KqueuePoller::take() {
+  if (const int count = taken_.load(std::memory_order_acquire); count > 0) {
     kernel_events_ = taken_events_;
     taken_.store(0, std::memory_order_release);
-  } else {
-    do {
-      count =
-          ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
-    } while (count < 0 && errno == EINTR);
+    return std::span(kernel_events_).first(static_cast<std::size_t>(count));
   }
-  if (!pollable_) woken();
+  constexpr auto room = static_cast<int>(events_per_wait);
+  int count = 0;
+  do {
+    const auto size = static_cast<int>(changes_.size());
+    count = ::kevent(kqueue_, changes_.data(), size, kernel_events_.data(), room, &no_time);
+    changes_.clear();  // after EINTR they are applied, too (kqueue(2))
+  } while (count < 0 && errno == EINTR);
+  return std::span(kernel_events_).first(static_cast<std::size_t>(std::max(count, 0)));
+}
+
+std::size_t KqueuePoller::keep(std::span<const KernelEvent> taken) {
   std::size_t kept = 0;
-  for (int i = 0; i < count; i++) {
-    const auto& event = kernel_events_[static_cast<std::size_t>(i)];
+  for (const auto& event : taken) {
     if (tag_of(event) == wakeup_tag) {
       woken();
-    } else {
+    } else if (tag_of(event) != removal_tag) {
       events_[kept] = ready_event(event);
       // What is no kernel's may keep silent of an end that lies behind data: receives go on until EAGAIN.
       events_[kept++].urgent |= !pollable_;
     }
   }
-  return {events_.data(), kept};
+  return kept;
 }
 
 // A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Of

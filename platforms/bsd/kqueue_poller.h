@@ -18,8 +18,10 @@ class KqueuePoller final : public Poller {
   ~KqueuePoller() override;
 
   Error open() override;
+  Error add_connecting(int descriptor, std::uint64_t tag) override;
   Error add_stream(int descriptor, std::uint64_t tag) override;
   Error add_listener(int descriptor, std::uint64_t tag) override;
+  Error await_room(int descriptor, std::uint64_t tag) override;
   void remove(int descriptor) override;
   std::span<const ReadyEvent> wait() override;
   void block(int timeout) noexcept override;
@@ -38,6 +40,8 @@ class KqueuePoller final : public Poller {
   bool wakes();
   Error open_pipe();
   Error apply();
+  std::span<const KernelEvent> take();
+  std::size_t keep(std::span<const KernelEvent> taken);
   void woken();
 
   int kqueue_ = -1;
@@ -46,7 +50,7 @@ class KqueuePoller final : public Poller {
   // is no handle's.
   int wakeup_read_ = -1;
   int wakeup_write_ = -1;
-  std::vector<KernelEvent> changes_;  // that the kernel has not heard of yet
+  std::vector<KernelEvent> changes_;  // that the kernel has not heard of
   std::vector<KernelEvent> receipts_;
   std::array<KernelEvent, events_per_wait> kernel_events_{};
   // What a sleep took where the kqueue cannot be polled: the sleeper's until there are some, then wait()'s.

@@ -24,6 +24,12 @@ if(PORTSIDE_KQUEUE_ROOT)
   find_package(Threads REQUIRED)
   set(PORTSIDE_ROOM_INCLUDES ${kqueue_root}/include ${PORTSIDE_KQUEUE_INCLUDE})
   set(PORTSIDE_ROOM_LIBRARIES ${PORTSIDE_KQUEUE_LIBRARY} Threads::Threads)
-  # Some libraries drop what finds no room in one call.
-  set(PORTSIDE_ROOM_DEFINITIONS PORTSIDE_KQUEUE_EVENTS=2048)
+  # Some libraries drop what finds no room in one call; where 64 will do, as over a kernel, tests say so.
+  set(PORTSIDE_KQUEUE_EVENTS 2048 CACHE STRING "Over a library's kqueue: events that one wait takes")
+  set(PORTSIDE_ROOM_DEFINITIONS PORTSIDE_KQUEUE_EVENTS=${PORTSIDE_KQUEUE_EVENTS})
+endif()
+
+option(PORTSIDE_PLAIN_SOCKETS "Do without accept4() and SOCK_NONBLOCK, as macOS has to" OFF)
+if(PORTSIDE_PLAIN_SOCKETS)
+  list(APPEND PORTSIDE_ROOM_DEFINITIONS PORTSIDE_PLAIN_SOCKETS)
 endif()

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { release, type } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import type { System } from "../system.js";
-import { raiseSoftLimit } from "./descriptor_limit.js";
+import { raiseSoftLimit, smallestLimit } from "./descriptor_limit.js";
 import { secondsOf } from "./ps_time.js";
 
 // getrlimit(2), setrlimit(2) and sysctlbyname(3), through koffi: Node offers none of them, and this is far off the
@@ -26,6 +26,14 @@ const getFlags = 1; // F_GETFD
 /** Beyond this, none is looked for: a limit can be as good as none. */
 const mostDescriptors = 1_000_000;
 
+function optional<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
+
 let calls: Calls | undefined;
 let raised: number | undefined;
 
@@ -35,14 +43,15 @@ function systemCalls(): Calls {
   const libc = koffi.load(null); // Node itself is linked with it; its file has another name on every system
   const limits = koffi.struct({ soft: "uint64_t", hard: "uint64_t" });
   const control = libc.func("int fcntl(int, int, ...)");
+  const sysctl = optional(() =>
+    libc.func("sysctlbyname", "int", ["str", "void *", "void *", "void *", "size_t"]),
+  );
   calls = {
     get: libc.func("getrlimit", "int", ["int", koffi.out(koffi.pointer(limits))]) as unknown as Calls["get"],
     set: libc.func("setrlimit", "int", ["int", koffi.pointer(limits)]) as unknown as Calls["set"],
     isOpen: (descriptor) => control(descriptor, getFlags) !== -1,
     setting: (name) => {
-      if (process.platform === "openbsd") return undefined;
-      const parameters = ["str", "void *", "void *", "void *", "size_t"];
-      const sysctl = libc.func("sysctlbyname", "int", parameters);
+      if (!sysctl) return undefined;
       const value = new Int32Array(1);
       const size = new BigUint64Array([BigInt(value.byteLength)]);
       return sysctl(name, value, size, null, 0) === 0 ? value[0] : undefined;
@@ -64,9 +73,17 @@ function writeSoft(soft: number): boolean {
   return systemCalls().set(descriptors, { soft, hard: limits.hard }) === 0;
 }
 
+function perProcess(): number | undefined {
+  return systemCalls().setting("kern.maxfilesperproc");
+}
+
 function raise(): number {
-  const perProcess = systemCalls().setting("kern.maxfilesperproc");
-  return raiseSoftLimit({ ...readLimits(), perProcess, set: writeSoft });
+  return raiseSoftLimit({ ...readLimits(), perProcess: perProcess(), set: writeSoft });
+}
+
+/** The kernel grants no more than kern.maxfilesperproc, whatever the soft limit says. */
+function granted(): number {
+  return Math.min(readLimits().soft, perProcess() ?? Number.POSITIVE_INFINITY);
 }
 
 // koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
@@ -75,8 +92,8 @@ let workerLimit: number | undefined;
 function limitForWorkers(): number {
   if (workerLimit !== undefined) return workerLimit;
   try {
-    const answer = execFileSync("/bin/sh", ["-c", "ulimit -n"], { encoding: "latin1" }).trim();
-    workerLimit = answer === "unlimited" ? Number.MAX_SAFE_INTEGER : Number(answer);
+    const ask = "ulimit -n; sysctl -n kern.maxfilesperproc 2>/dev/null || true";
+    workerLimit = smallestLimit(execFileSync("/bin/sh", ["-c", ask], { encoding: "latin1" }));
     return workerLimit;
   } catch {
     return 0; // no process can be started now; the next call tries again
@@ -93,7 +110,7 @@ export const system: System = {
   // Bun has no libuv below it and ends the process in uv_poll_init; Deno fires a poll handle once only.
   loopIsNestable: () => process.versions.bun === undefined && process.versions.deno === undefined,
 
-  descriptorLimit: () => (isMainThread ? readLimits().soft : limitForWorkers()),
+  descriptorLimit: () => (isMainThread ? granted() : limitForWorkers()),
 
   raiseDescriptorLimit() {
     if (!isMainThread) return limitForWorkers();
@@ -110,7 +127,7 @@ export const system: System = {
   openDescriptors() {
     const { isOpen } = systemCalls();
     let open = 0;
-    for (let descriptor = Math.min(readLimits().soft, mostDescriptors) - 1; descriptor >= 0; descriptor--) {
+    for (let descriptor = Math.min(granted(), mostDescriptors) - 1; descriptor >= 0; descriptor--) {
       if (isOpen(descriptor)) open++;
     }
     return open;

@@ -28,12 +28,21 @@ Error EpollPoller::open() {
   return add(wakeup_, wakeup_tag, EPOLLIN);
 }
 
+Error EpollPoller::add_connecting(int descriptor, std::uint64_t tag) {
+  return add_stream(descriptor, tag);
+}
+
 Error EpollPoller::add_stream(int descriptor, std::uint64_t tag) {
   return add(descriptor, tag, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET);
 }
 
 Error EpollPoller::add_listener(int descriptor, std::uint64_t tag) {
   return add(descriptor, tag, EPOLLIN | EPOLLET);
+}
+
+// EPOLLOUT's edge comes only after a full buffer, so it is asked for once and for all.
+Error EpollPoller::await_room(int /*descriptor*/, std::uint64_t /*tag*/) {
+  return {};
 }
 
 Error EpollPoller::add(int descriptor, std::uint64_t tag, std::uint32_t interest) const {

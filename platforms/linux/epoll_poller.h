@@ -14,8 +14,10 @@ class EpollPoller final : public Poller {
   ~EpollPoller() override;
 
   Error open() override;
+  Error add_connecting(int descriptor, std::uint64_t tag) override;
   Error add_stream(int descriptor, std::uint64_t tag) override;
   Error add_listener(int descriptor, std::uint64_t tag) override;
+  Error await_room(int descriptor, std::uint64_t tag) override;
   void remove(int descriptor) override;
   std::span<const ReadyEvent> wait() override;
   void block(int timeout) noexcept override;

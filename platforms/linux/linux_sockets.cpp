@@ -21,6 +21,11 @@ Error adopt(int /*descriptor*/, const SocketSettings& /*settings*/) {
   return {};
 }
 
+// The kernel resets such a connection by itself (RFC 1122, 4.2.2.13).
+bool room_ends_unread(int /*descriptor*/) {
+  return false;
+}
+
 int room_send_flags() {
   return MSG_NOSIGNAL;
 }

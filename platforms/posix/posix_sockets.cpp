@@ -33,13 +33,22 @@ Error set_option(int descriptor, int level, int name, int value) {
   return ::setsockopt(descriptor, level, name, &value, sizeof(value)) == 0 ? Error{} : last_error();
 }
 
+// Some systems lower what is more than they allow, others refuse it (FreeBSD: ENOBUFS): there the most they
+// allow is looked for.
+Error set_buffer_size(int descriptor, int name, int size) {
+  Error error = set_option(descriptor, SOL_SOCKET, name, size);
+  for (; error.code == ErrorCode::NOBUFS && size > 1; error = set_option(descriptor, SOL_SOCKET, name, size))
+    size /= 2;
+  return error;
+}
+
 Error apply(int descriptor, const SocketSettings& settings) {
   Error error;
   if (settings.receive_buffer_size > 0) {
-    error = set_option(descriptor, SOL_SOCKET, SO_RCVBUF, settings.receive_buffer_size);
+    error = set_buffer_size(descriptor, SO_RCVBUF, settings.receive_buffer_size);
   }
   if (!error && settings.send_buffer_size > 0) {
-    error = set_option(descriptor, SOL_SOCKET, SO_SNDBUF, settings.send_buffer_size);
+    error = set_buffer_size(descriptor, SO_SNDBUF, settings.send_buffer_size);
   }
   if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
   if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
@@ -195,6 +204,7 @@ Error shutdown_sending(int descriptor) {
 
 // Not tried again after EINTR: the descriptor is gone then, and its number may be someone else's (close(2)).
 void close(int descriptor) {
+  if (room_ends_unread(descriptor)) prepare_reset(descriptor);
   (void)::close(descriptor);
 }
 

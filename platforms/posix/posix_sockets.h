@@ -29,8 +29,9 @@ class Descriptor {
 };
 
 // --- of the room; errors in errno ---
-Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no signals
-int room_accept(int listener);       // the same for an accepted one
+Descriptor room_socket(int family);     // non-blocking, closed on exec, raising no signals
+int room_accept(int listener);          // the same for an accepted one
+bool room_ends_unread(int descriptor);  // its close has to be made a reset, as something lies unread
 int room_send_flags();
 bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR
 int room_keep_alive_option();     // the delay before the first probe, in seconds; -1: the system has none

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { raiseSoftLimit } from "../../platforms/bsd/descriptor_limit.js";
+import { raiseSoftLimit, smallestLimit } from "../../platforms/bsd/descriptor_limit.js";
 import { secondsOf } from "../../platforms/bsd/ps_time.js";
 import { system } from "../../platforms/bsd/system.js";
 
@@ -26,9 +26,22 @@ describe("the descriptor limit", () => {
     expect(raised(256, unlimited, undefined, 10_240)).toBe(10_240);
   });
 
-  it("stays as it is where nothing is accepted, and is never lowered", () => {
+  it("stays as it is where nothing is accepted", () => {
     expect(raised(256, unlimited, 61_440, 0)).toBe(256);
-    expect(raised(20_000, unlimited, 12_000, unlimited)).toBe(20_000);
+  });
+
+  it("is not lowered, but told as what is granted, where it is above kern.maxfilesperproc", () => {
+    const set = () => expect.unreachable("nothing is to be set");
+    expect(raiseSoftLimit({ soft: 20_000, hard: unlimited, perProcess: 12_000, set })).toBe(12_000);
+  });
+
+  it.each([
+    ["256\n", 256],
+    ["unlimited\n61440\n", 61_440],
+    ["1024\n61440\n", 1024],
+    ["unlimited\n", Number.MAX_SAFE_INTEGER],
+  ])("that workers learn from a shell's %j is the smallest", (lines, limit) => {
+    expect(smallestLimit(lines)).toBe(limit);
   });
 });
 

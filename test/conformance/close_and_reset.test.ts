@@ -162,6 +162,15 @@ describe("close", () => {
     expect(await peer.next()).toBeNull();
   });
 
+  it("with bytes of the peer's unread is a reset for the peer, which they have not reached", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    await peer.write("12345");
+    expect(await socket.recvInto(new Uint8Array(1))).toBe(1); // so the others are there, too
+    await socket.close();
+    expect(await peer.closed).toMatch(PEER_GONE);
+  });
+
   it("discards what write() had queued beyond what the operating system took", async () => {
     await using scope = new Scope();
     const { client, server } = await pair(scope, narrow);

@@ -28,10 +28,11 @@ std::shared_ptr<Queue> queue_of(int descriptor) {
 
 using Clock = std::chrono::steady_clock;
 
-// Milliseconds to sleep, rounded up as a kernel does; −1: for ever.
+// Milliseconds to sleep, rounded up as a kernel does to its ticks; −1: for ever.
 int sleep_until(const timespec* timeout, Clock::time_point begin) {
   if (!timeout) return -1;
-  const auto whole = std::chrono::seconds(timeout->tv_sec) + std::chrono::nanoseconds(timeout->tv_nsec);
+  const auto asked = std::chrono::seconds(timeout->tv_sec) + std::chrono::nanoseconds(timeout->tv_nsec);
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(asked);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(begin + whole - Clock::now()).count();
   return static_cast<int>(std::clamp<long>(left, 0, 0x7fffffff));
 }

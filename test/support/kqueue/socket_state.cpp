@@ -82,6 +82,11 @@ int take_error(int descriptor) {
   return kept(descriptor, true);
 }
 
+bool is_gone(int descriptor) {
+  const auto tcp = tcp_info_of(descriptor);
+  return tcp && tcp->tcpi_state == closed;
+}
+
 SocketState state_of(int descriptor) {
   SocketState state;
   state.is_socket = option_of(descriptor, SOL_SOCKET, SO_TYPE, -1) >= 0;

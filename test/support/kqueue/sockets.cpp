@@ -30,6 +30,25 @@ HIDDEN int getsockopt(int descriptor, int level, int name, void* value, socklen_
   return static_cast<int>(::syscall(SYS_getsockopt, descriptor, level, name, value, size));
 }
 
+namespace {
+
+// A connection that its peer has reset before anybody took it is none to a BSD's accept().
+int unless_aborted(int accepted) {
+  if (accepted < 0 || !kq::is_gone(accepted)) return accepted;
+  ::close(accepted);
+  return static_cast<int>(failed_with(ECONNABORTED));
+}
+
+}  // namespace
+
+HIDDEN int accept(int listener, sockaddr* address, socklen_t* size) {
+  return unless_aborted(static_cast<int>(::syscall(SYS_accept, listener, address, size)));
+}
+
+HIDDEN int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
+  return unless_aborted(static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags)));
+}
+
 // What lies unread comes before the error.
 HIDDEN ssize_t recv(int descriptor, void* into, size_t size, int flags) {
   const ssize_t result = ::syscall(SYS_recvfrom, descriptor, into, size, flags, nullptr, nullptr);

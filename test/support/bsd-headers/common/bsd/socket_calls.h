@@ -26,8 +26,10 @@ struct linger {
   int l_linger;
 };
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define SOCK_STREAM 1
+#define SOCK_DGRAM 2
 #define SOL_SOCKET 0xffff
 #define SO_REUSEADDR 0x0004
 #define SO_KEEPALIVE 0x0008
