@@ -1,4 +1,4 @@
-import { connect, type IpAddress, listen, type TcpListener, type TcpSocket } from "portside";
+import { connect, type IpAddress, listen, type TcpListener } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
