@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** The root of the project, seen from dist/bench/. */
@@ -20,6 +21,11 @@ export function echoServer(checkout = inProject(".")): string {
 
 /** Throws unless another checkout's echo server can be started. */
 export function checkBuilt(checkout: string): void {
+  if (process.env.PORTSIDE_ADDON !== undefined) {
+    throw new Error(
+      "--against: PORTSIDE_ADDON is set, and both checkouts would load that one addon; unset it.",
+    );
+  }
   for (const file of [echoServer(checkout), join(checkout, "build/Release/portside.node")]) {
     if (!existsSync(file))
       throw new Error(`--against: ${file} is missing; run "npm ci && npm run build" there.`);

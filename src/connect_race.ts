@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { type Abortable, unwatch, watch } from "./abort.js";
 import { abortError, closedError, systemError } from "./errors.js";
 import { isNativeError, type NativeSettings, toError } from "./native.js";
@@ -109,7 +109,7 @@ export class ConnectRace implements Abortable {
   }
 
   #start(found: string): void {
-    const address = reachable(found);
+    const address = reachable(found, this.#plan.localAddress);
     const { owner, style, port, localPort, settings } = this.#plan;
     const { localAddress = localPort === 0 ? undefined : anyLike(address) } = this.#plan;
     const attempt = new Attempt(this, address, port);
@@ -148,9 +148,17 @@ export class ConnectRace implements Abortable {
   }
 }
 
-/** Connecting to "every address" means this machine: Linux does it by itself, other systems refuse. */
-function reachable(address: string): string {
-  if (!/^[0:.]+$/.test(address)) return address;
+function isEveryAddress(address: string): boolean {
+  return /^[0:.]+$/.test(address);
+}
+
+/**
+ * Connecting to "every address" means this machine, where the connection comes from if that is said: Linux does it by
+ * itself, other systems refuse.
+ */
+function reachable(address: string, from: string | undefined): string {
+  if (!isEveryAddress(address)) return address;
+  if (from !== undefined && isIP(from) === isIP(address) && !isEveryAddress(from)) return from;
   return address.includes(":") ? "::1" : "127.0.0.1";
 }
 

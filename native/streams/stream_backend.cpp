@@ -315,10 +315,12 @@ bool StreamBackend::met_itself(const Handle& handle) {
 }
 
 void StreamBackend::connected(Handle& handle, Error error) {
-  const bool itself = !error && met_itself(handle);
-  if (itself) error = nobody_listens;
+  if (!error && met_itself(handle)) {
+    sockets::prepare_reset(handle.descriptor);  // its port must not stay in TIME_WAIT
+    error = nobody_listens;
+  }
   complete(handle, handle.waiting, *handle.waiting.first(), error, 0);
-  if (error) return close(handle, itself);  // by a reset: its port must not stay in TIME_WAIT
+  if (error) return close(handle);
   handle.kind = HandleKind::stream;
   parts_.counters.connected++;
 }

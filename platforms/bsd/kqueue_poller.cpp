@@ -158,13 +158,13 @@ Error KqueuePoller::await_room(int descriptor, std::uint64_t tag) {
   return apply();
 }
 
-// A kernel drops a closed descriptor's filters by itself, and hears of this with the next call for something
-// else. Libraries that stand in for a kernel may not drop them, and would meet whoever gets the number next:
-// they are told at once, while the number is still ours.
+// A kernel drops a closed descriptor's filters by itself (kqueue(2)); libraries that stand in for one may
+// not, and would meet whoever gets the number next. They are told while the number is still ours.
 void KqueuePoller::remove(int descriptor) {
+  if (is_kernels) return;
   changes_.push_back(change(descriptor, EVFILT_READ, EV_DELETE, removal_tag));
   changes_.push_back(change(descriptor, EVFILT_WRITE, EV_DELETE, removal_tag));
-  if (!pollable_ || changes_.size() > events_per_wait / 2) (void)apply();
+  (void)apply();
 }
 
 // One call for all changes. EV_RECEIPT has each answered by itself, so that one that fails (the removal of a
@@ -188,47 +188,30 @@ Error KqueuePoller::apply() {
   return {};
 }
 
-// Failed removals are answered in the place of events, which then come with the next call.
 std::span<const ReadyEvent> KqueuePoller::wait() {
-  if (!pollable_) woken();
-  bool removes = false;
-  std::size_t kept = 0;
-  do {
-    removes = !changes_.empty();
-    kept = keep(take());
-  } while (removes && kept == 0);
-  return {events_.data(), kept};
-}
-
-// The removals that the kernel has not heard of go with the call.
-std::span<const KqueuePoller::KernelEvent> KqueuePoller::take() {
-  if (const int count = taken_.load(std::memory_order_acquire); count > 0) {
+  int count = taken_.load(std::memory_order_acquire);
+  if (count > 0) {
     kernel_events_ = taken_events_;
     taken_.store(0, std::memory_order_release);
-    return std::span(kernel_events_).first(static_cast<std::size_t>(count));
+  } else {
+    do {
+      count =
+          ::kevent(kqueue_, nullptr, 0, kernel_events_.data(), static_cast<int>(events_per_wait), &no_time);
+    } while (count < 0 && errno == EINTR);
   }
-  constexpr auto room = static_cast<int>(events_per_wait);
-  int count = 0;
-  do {
-    const auto size = static_cast<int>(changes_.size());
-    count = ::kevent(kqueue_, changes_.data(), size, kernel_events_.data(), room, &no_time);
-    changes_.clear();  // after EINTR they are applied, too (kqueue(2))
-  } while (count < 0 && errno == EINTR);
-  return std::span(kernel_events_).first(static_cast<std::size_t>(std::max(count, 0)));
-}
-
-std::size_t KqueuePoller::keep(std::span<const KernelEvent> taken) {
+  if (!pollable_) woken();
   std::size_t kept = 0;
-  for (const auto& event : taken) {
+  for (int i = 0; i < count; i++) {
+    const auto& event = kernel_events_[static_cast<std::size_t>(i)];
     if (tag_of(event) == wakeup_tag) {
       woken();
-    } else if (tag_of(event) != removal_tag) {
+    } else {
       events_[kept] = ready_event(event);
       // What is no kernel's may keep silent of an end that lies behind data: receives go on until EAGAIN.
       events_[kept++].urgent |= !pollable_;
     }
   }
-  return kept;
+  return {events_.data(), kept};
 }
 
 // A kernel's kqueue can itself be polled, beside the engine's own waits, and taking nothing from them. Of

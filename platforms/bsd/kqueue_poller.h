@@ -30,18 +30,18 @@ class KqueuePoller final : public Poller {
 
  private:
   using KernelEvent = struct kevent;  // kevent is also a function's name
-#ifdef PORTSIDE_KQUEUE_EVENTS
+#ifdef PORTSIDE_KQUEUE_EVENTS         // over a library: room.cmake
   static constexpr std::size_t events_per_wait = PORTSIDE_KQUEUE_EVENTS;
+  static constexpr bool is_kernels = false;
 #else
   static constexpr std::size_t events_per_wait = 64;
+  static constexpr bool is_kernels = true;
 #endif
 
   bool add_user_event() const;
   bool wakes();
   Error open_pipe();
   Error apply();
-  std::span<const KernelEvent> take();
-  std::size_t keep(std::span<const KernelEvent> taken);
   void woken();
 
   int kqueue_ = -1;
@@ -50,7 +50,7 @@ class KqueuePoller final : public Poller {
   // is no handle's.
   int wakeup_read_ = -1;
   int wakeup_write_ = -1;
-  std::vector<KernelEvent> changes_;  // that the kernel has not heard of
+  std::vector<KernelEvent> changes_;  // of the call to come
   std::vector<KernelEvent> receipts_;
   std::array<KernelEvent, events_per_wait> kernel_events_{};
   // What a sleep took where the kqueue cannot be polled: the sleeper's until there are some, then wait()'s.

@@ -33,8 +33,8 @@ Error set_option(int descriptor, int level, int name, int value) {
   return ::setsockopt(descriptor, level, name, &value, sizeof(value)) == 0 ? Error{} : last_error();
 }
 
-// Some systems lower what is more than they allow, others refuse it (FreeBSD: ENOBUFS): there the most they
-// allow is looked for.
+// Some systems lower what is more than they allow, others refuse it (FreeBSD:
+// ENOBUFS): there it is halved until it is allowed.
 Error set_buffer_size(int descriptor, int name, int size) {
   Error error = set_option(descriptor, SOL_SOCKET, name, size);
   for (; error.code == ErrorCode::NOBUFS && size > 1; error = set_option(descriptor, SOL_SOCKET, name, size))

@@ -173,8 +173,8 @@ void IocpBackend::accept_failed(Handle& handle, Error error) {
 void IocpBackend::more_wanted(AcceptPool& pool) {
   pool.called = false;
   if (pool.handle == nullptr) return not_begun(pool);
-  // What was recorded is recorded no more, or it would be told of once only: AcceptEx is not among the calls
-  // that have FD_ACCEPT told again (WSAEventSelect).
+  // What is recorded is not told of again. AcceptEx is not among the calls that change that (WSAEventSelect);
+  // this one clears the record.
   WSANETWORKEVENTS told{};
   (void)::WSAEnumNetworkEvents(sockets::socket_of(pool.descriptor), nullptr, &told);
   const auto high = pool.handle->listener->parameters.accepting.high;

@@ -123,11 +123,16 @@ describe("a connect", () => {
   );
 
   it("that could only meet itself fails, as nobody listens there", async () => {
-    const connecting = onFreePort("127.0.0.1", (port) =>
-      connect({ host: "127.0.0.1", port, localAddress: "127.0.0.1", localPort: port }),
-    );
+    await using scope = new Scope();
+    const tried: number[] = [];
+    const connecting = onFreePort("127.0.0.1", (port) => {
+      tried.push(port);
+      return connect({ host: "127.0.0.1", port, localAddress: "127.0.0.1", localPort: port });
+    });
     // Linux would connect the socket to itself; other kernels see by themselves that it cannot be.
     await failure(connecting, /^(ECONNREFUSED|EADDRINUSE|EADDRNOTAVAIL|EINVAL)$/);
+    // The port is free for whom it was meant for, and not in TIME_WAIT.
+    scope.use(await listen({ host: "127.0.0.1", port: tried.at(-1)! }));
   });
 
   it("from a local port that is in use fails with EADDRINUSE", async () => {

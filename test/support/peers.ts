@@ -180,8 +180,8 @@ export async function pair(
 }
 
 /**
- * A port that refuses every connect at `hosts` until the scope ends: the local end of a connection has it, so that
- * nobody else can listen there meanwhile, nor connect from there.
+ * A port that refuses every connect at `hosts` until the scope ends: the local end of a connection has it, so that the
+ * system gives it to nobody else meanwhile, neither to listen nor to connect from.
  */
 export async function refusingPort(scope: Scope, ...hosts: string[]): Promise<number> {
   const [first = "127.0.0.1", ...others] = hosts;
@@ -203,7 +203,8 @@ async function holdPort(scope: Scope, host: string, localPort: number): Promise<
     return 0;
   });
   taken.catch(() => {});
-  const held = await Promise.race([event(socket, "connect").then(() => socket.localPort!), taken]);
+  const connected = Promise.all([server.accept(), event(socket, "connect")]).then(() => socket.localPort!);
+  const held = await Promise.race([connected, taken]);
   server.close();
   return held;
 }
