@@ -153,8 +153,8 @@ function isEveryAddress(address: string): boolean {
 }
 
 /**
- * Connecting to "every address" means this machine, where the connection comes from if that is said: Linux does it by
- * itself, other systems refuse.
+ * Connecting to "every address" means this machine, where the connection comes from if that is said: some systems do
+ * it by themselves, others refuse.
  */
 function reachable(address: string, from: string | undefined): string {
   if (!isEveryAddress(address)) return address;

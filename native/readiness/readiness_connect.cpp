@@ -4,8 +4,8 @@ namespace portside {
 
 void ReadinessBackend::serve_connecting(Handle& handle) {
   Error error = sockets::connect_result(handle.descriptor);
-  // What the queue said is wrong comes before what this asking met (macOS: EINVAL for whom its peer has
-  // left).
+  // What the queue said is wrong comes before what this asking met (EINVAL, say, for whom its peer
+  // has left).
   if (error && handle.reported) error = handle.reported;
   if (error.code == ErrorCode::INPROGRESS) {
     handle.writable = false;  // woken for nothing
