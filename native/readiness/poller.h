@@ -31,11 +31,11 @@ class Poller {
 
   virtual Error open() = 0;
 
-  // `tag` comes back with the descriptor's events. What is ready already is reported as a change.
-  virtual Error add_connecting(int descriptor,
-                               std::uint64_t tag) = 0;                // as a stream; writable: the end of it
-  virtual Error add_stream(int descriptor, std::uint64_t tag) = 0;    // readable
-  virtual Error add_listener(int descriptor, std::uint64_t tag) = 0;  // readable
+  // `tag` comes back with the descriptor's events. What is ready already is reported as a change. Being
+  // readable is; of a stream that is still connecting being writable, too, once: the end of the connect.
+  virtual Error add_connecting(int descriptor, std::uint64_t tag) = 0;
+  virtual Error add_stream(int descriptor, std::uint64_t tag) = 0;
+  virtual Error add_listener(int descriptor, std::uint64_t tag) = 0;
   // The kernel had no room for a stream's data: writable is reported once, when it has some. Not needed, but
   // allowed, in other cases.
   virtual Error await_room(int descriptor, std::uint64_t tag) = 0;

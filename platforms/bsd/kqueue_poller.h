@@ -30,7 +30,9 @@ class KqueuePoller final : public Poller {
 
  private:
   using KernelEvent = struct kevent;  // kevent is also a function's name
-#ifdef PORTSIDE_KQUEUE_EVENTS         // over a library: room.cmake
+
+  // Of a library's kqueue room.cmake says how many.
+#ifdef PORTSIDE_KQUEUE_EVENTS
   static constexpr std::size_t events_per_wait = PORTSIDE_KQUEUE_EVENTS;
   static constexpr bool is_kernels = false;
 #else
