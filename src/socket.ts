@@ -376,7 +376,9 @@ export class TcpSocket {
 
   /** @internal A large write has left bytes waiting: its own answer depends on them. */
   heldBack(bytes: number): void {
-    this.#queued += bytes;
+    if (bytes === 0) return;
+    // Not only its own: news of earlier writes may still be on the way.
+    this.#queued = this.owner.native.queued(this.index, this.generation);
     if (this.#queued >= this.#style.highWaterMark) this.#state |= State.drainOwed;
   }
 

@@ -1,7 +1,6 @@
 #include "engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace portside {
@@ -18,12 +17,6 @@ struct TimerOperation : Operation {
 };
 
 }  // namespace
-
-std::uint64_t milliseconds_now() {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
-}
 
 Engine::Engine(const EngineOptions& options, Rings rings, std::function<bool()> deliver)
     : polls_(options.polls),
@@ -64,6 +57,7 @@ void Engine::take_submissions() {
   control.submissions = 0;
   control.epoch++;
   if (stopped_) return;
+  taking_since_ = 0;
   for (std::uint32_t i = 0; i < count; i++)
     take(rings_.submission(i));
 }
@@ -90,8 +84,10 @@ void Engine::start_timer(const Submission& submission) {
   operation->opcode = Opcode::timer;
   operation->index = no_handle;
   operations_.put(*operation);
-  // The turn's own clock may be behind by the time JavaScript took; a timer must not be early.
-  timers_.start(operation->timer, milliseconds_now() + static_cast<std::uint32_t>(submission.a) + 1);
+  // The turn's own clock may be behind by the time JavaScript took; a timer must not be early. Those that
+  // were submitted together begin together: the shorter ends first.
+  if (taking_since_ == 0) taking_since_ = milliseconds_now();
+  timers_.start(operation->timer, taking_since_ + static_cast<std::uint32_t>(submission.a) + 1);
   counters_.referenced++;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "backend.h"
+#include "clock.h"
 #include "mailbox.h"
 #include "waker.h"
 
@@ -17,8 +18,6 @@ struct EngineOptions {
   std::uint32_t batch = 64;  // completions per call into JavaScript
   std::uint32_t polls = 3;   // batches before yielding to the host's loop
 };
-
-std::uint64_t milliseconds_now();
 
 class Engine {
  public:
@@ -61,6 +60,7 @@ class Engine {
   Rings rings_;
   std::function<bool()> deliver_;
   std::uint64_t now_;
+  std::uint64_t taking_since_ = 0;  // 0: not looked at since the submissions were begun with
   Counters counters_;
   OperationTable operations_;
   TimerWheel timers_;

@@ -140,6 +140,7 @@ void StreamBackend::sends_are_out(Handle& handle) {
 void StreamBackend::lost_sending(Handle& handle, Error error) {
   handle.failure = error;
   handle.lost_in_send = true;
+  handle.blocked = handle.notify = false;  // nothing drains any more
   while (Operation* operation = handle.sends.first())
     complete(handle, handle.sends, *operation, error, 0);
   if (handle.closing) return close(handle);

@@ -38,15 +38,18 @@ std::size_t CompletionPort::ask(Packets& into, DWORD timeout) const noexcept {
 }
 
 std::span<const OVERLAPPED_ENTRY> CompletionPort::take(DWORD timeout) {
-  if (has_kept()) {
-    const std::scoped_lock guard(lock_);
-    taken_ = kept_;
-    return {taken_.data(), kept_count_.exchange(0)};
+  if (!has_kept()) {
+    const std::unique_lock asking(asking_, std::try_to_lock);
+    if (!asking) return {};
+    if (!has_kept()) return {taken_.data(), ask(taken_, timeout)};
   }
-  return {taken_.data(), ask(taken_, timeout)};
+  const std::scoped_lock guard(lock_);
+  taken_ = kept_;
+  return {taken_.data(), kept_count_.exchange(0)};
 }
 
 void CompletionPort::block(int timeout) noexcept {
+  const std::scoped_lock asking(asking_);
   if (has_kept()) return;
   Packets packets;
   const auto count = ask(packets, timeout < 0 ? INFINITE : static_cast<DWORD>(timeout));

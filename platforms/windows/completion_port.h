@@ -1,4 +1,5 @@
-// The kernel's queue: what is associated with it completes here, whichever thread comes to ask.
+// The kernel's queue: what is associated with it completes here. One thread at a time takes packets out, so
+// that they are seen in the kernel's order.
 #pragma once
 
 #include <array>
@@ -24,8 +25,8 @@ class CompletionPort {
   // A packet of ours, from any thread. False when the OS has no memory for it.
   bool post(OVERLAPPED* overlapped) noexcept;
 
-  // The next packets, after at most `timeout` milliseconds; those that only wake are left out. The span is
-  // good until the next call.
+  // The next packets, after at most `timeout` milliseconds; those that only wake are left out. None while
+  // another thread is in block(), which finds them and has a turn made. The span is good until the next call.
   std::span<const OVERLAPPED_ENTRY> take(DWORD timeout = 0);
 
   // From any thread: sleeps until there are packets (milliseconds; -1: however long), which stay for take().
@@ -41,6 +42,7 @@ class CompletionPort {
 
   HANDLE port_ = nullptr;
   Packets taken_{};
+  std::mutex asking_;  // whose holder asks the kernel
   // What block() found: asking the kernel takes packets out of its queue.
   std::mutex lock_;
   Packets kept_{};

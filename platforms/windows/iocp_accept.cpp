@@ -32,47 +32,39 @@ Error IocpBackend::open_pool(Handle& handle) {
   pool->family = handle.listener->parameters.address.is_ipv6 ? AF_INET6 : AF_INET;
   pool->functions = extension_functions(pool->family);
   if (pool->functions == nullptr) return {ErrorCode::NOBUFS, 0};
+  const SOCKET socket = sockets::socket_of(handle.descriptor);
   // Every accept brings its packet, also one that is done at once.
-  if (const Error error = port_.associate(sockets::socket_of(handle.descriptor))) return error;
-  if (const Error error = watch_backlog(*pool)) return error;
+  if (const Error error = port_.associate(socket)) return error;
+  if (const Error error = pool->watch.open(socket, port_, pool->more)) return error;
   top_up(handle);
   if (settings.with_data) need_housekeeping();
   return {};
 }
 
-Error IocpBackend::watch_backlog(AcceptPool& pool) {
-  const auto refused = [] { return error_of(static_cast<std::int32_t>(::GetLastError())); };
-  pool.port = &port_;
-  pool.event = ::CreateEventW(nullptr, FALSE, FALSE, nullptr);
-  if (pool.event == nullptr) return refused();
-  if (::WSAEventSelect(sockets::socket_of(pool.descriptor), pool.event, FD_ACCEPT) != 0) return refused();
-  const auto call = [](void* context, BOOLEAN /*timed_out*/) {
-    auto& called = *static_cast<AcceptPool*>(context);
-    if (!called.called.exchange(true) && !called.port->post(&called.more)) called.called = false;
-  };
-  if (!::RegisterWaitForSingleObject(&pool.wait, pool.event, call, &pool, INFINITE, WT_EXECUTEINWAITTHREAD)) {
-    return refused();
-  }
-  return {};
-}
-
 void IocpBackend::close_pool(AcceptPool& pool) {
   std::erase(pools_, &pool);
-  // From here on nobody calls; a packet that is on its way is waited for as every request is.
-  if (pool.wait != nullptr) (void)::UnregisterWaitEx(pool.wait, INVALID_HANDLE_VALUE);
-  if (pool.called) begin(pool);
-  // As the OS does with a backlog: those that nobody has asked for are refused.
+  // A packet that is on its way is waited for as every request is.
+  if (pool.watch.close()) begin(pool);
+  // As the OS does with a backlog: those that nobody has asked for are refused, as are those whose packet was
+  // not taken yet.
   while (AcceptRequest* request = pool.accepted.take_first()) {
-    // Without its context the socket does not know that it is connected, and could not be reset.
-    (void)sockets::update_context(request->accepted, SO_UPDATE_ACCEPT_CONTEXT, pool.descriptor);
-    sockets::prepare_reset(request->accepted);
-    sockets::close(request->accepted);
+    refuse(pool, *request);
     delete request;
+  }
+  for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
+    if (HasOverlappedIoCompleted(request) && request->accepted >= 0) refuse(pool, *request);
   }
   for (const int descriptor : pool.spare)
     sockets::close(descriptor);
   close_now(pool);
-  if (pool.event != nullptr) (void)::CloseHandle(pool.event);
+}
+
+void IocpBackend::refuse(AcceptPool& pool, AcceptRequest& request) {
+  const int client = std::exchange(request.accepted, -1);
+  // Without its context the socket does not know that it is connected, and could not be reset.
+  (void)sockets::update_context(client, SO_UPDATE_ACCEPT_CONTEXT, pool.descriptor);
+  sockets::prepare_reset(client);
+  sockets::close(client);
 }
 
 // --- the pool ---
@@ -163,20 +155,17 @@ void IocpBackend::accept_failed(Handle& handle, Error error) {
   auto& pool = static_cast<AcceptPool&>(*handle.extension);
   const bool pauses = is_refusal(error.code) || (error && ++pool.failures >= most_broken);
   if (!pauses) return top_up(handle);
-  if (pool.posted_count + pool.accepted_count > 0 || handle.listener->active()) return;
   pool.failures = 0;
+  if (handle.listener->active()) return;
+  if (pool.posted_count + pool.accepted_count > 0) return need_housekeeping();
   handle.readable = true;  // to be tried again
   pause_accepting(handle, error);
 }
 
 // Connections wait in the backlog, and no accept waited for them.
 void IocpBackend::more_wanted(AcceptPool& pool) {
-  pool.called = false;
   if (pool.handle == nullptr) return not_begun(pool);
-  // What is recorded is not told of again. AcceptEx is not among the calls that change that (WSAEventSelect);
-  // this one clears the record.
-  WSANETWORKEVENTS told{};
-  (void)::WSAEnumNetworkEvents(sockets::socket_of(pool.descriptor), nullptr, &told);
+  pool.watch.heard(sockets::socket_of(pool.descriptor));
   const auto high = pool.handle->listener->parameters.accepting.high;
   pool.target = std::min(high, pool.target * 2);
   pool.calm_at = parts_.now + calm_after;
@@ -191,6 +180,7 @@ bool IocpBackend::drop_silent(AcceptPool& pool) {
   if (!settings.with_data) return false;
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
     std::uint32_t seconds = 0;
+    if (HasOverlappedIoCompleted(request)) continue;  // it has spoken: its packet is on the way
     if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
     if (std::uint64_t{seconds} * 1000 < settings.timeout) continue;
     parts_.counters.accepts_timed_out++;

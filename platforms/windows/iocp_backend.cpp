@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../../native/engine/clock.h"
 #include "extension_functions.h"
 #include "windows_errors.h"
 #include "windows_sockets.h"
@@ -30,7 +31,6 @@ Error error_of_status(ULONG_PTR internal) {
 // --- requests ---
 
 unsigned IocpBackend::gather() {
-  if (std::exchange(house_is_due_, false)) keep_house();
   const auto packets = port_.take();
   for (const auto& packet : packets) {
     note(*static_cast<Request*>(packet.lpOverlapped),
@@ -39,6 +39,8 @@ unsigned IocpBackend::gather() {
   const auto ended = std::exchange(ended_, {});
   for (const auto& [request, end] : ended)
     note(*request, end);
+  // After the packets: what they tell may be what it looks for.
+  if (std::exchange(house_is_due_, false)) keep_house();
   return static_cast<unsigned>(packets.size() + ended.size());
 }
 
@@ -130,16 +132,23 @@ void IocpBackend::let_go(Handle& handle, bool reset) {
 
 // CancelIoEx first: by closesocket() alone a send that waits for its peer would stay.
 void IocpBackend::close_now(HandleExtension& extension) {
-  if (extension.outstanding > 0) (void)::CancelIoEx(sockets::handle_of(extension.descriptor), nullptr);
+  if (extension.outstanding > 0) cancel_requests(extension);
   sockets::close(std::exchange(extension.descriptor, -1));
   if (extension.postponed) discard(*std::exchange(extension.postponed, nullptr));
+}
+
+void IocpBackend::cancel_requests(const HandleExtension& extension) {
+  const HANDLE handle = sockets::handle_of(extension.descriptor);
+  (void)::CancelIoEx(handle, nullptr);
+  if (extension.sends > 0 && a_cancel_may_miss_sends()) (void)::CancelIoEx(handle, nullptr);
 }
 
 // Sends cannot be taken back, as nobody knows what of a cancelled one has reached the peer.
 void IocpBackend::linger(HandleExtension& extension, bool keeps_alive) {
   if (extension.awaiting) (void)::CancelIoEx(sockets::handle_of(extension.descriptor), &extension.waiting);
   extension.lingers = true;
-  extension.deadline = parts_.now + linger_time;
+  // Not the turn's time: a program may close long after the last turn.
+  extension.deadline = milliseconds_now() + linger_time;
   extension.keeps_alive = keeps_alive;
   lingering_.append(extension);
   if (keeps_alive) parts_.counters.referenced++;
@@ -209,8 +218,10 @@ void IocpBackend::keep_house() {
   const bool lingers = look_at_lingering();
   try_again();
   bool listens = false;
-  for (AcceptPool* pool : pools_)
+  for (AcceptPool* pool : pools_) {
     listens |= drop_silent(*pool);
+    top_up(*pool->handle);
+  }
   const bool soon = lingers || !short_of_memory_.empty();
   if (housekeeping_.active() || (!soon && !listens)) return;
   parts_.timers.start(housekeeping_, parts_.now + (soon ? housekeeping_period : silence_period));

@@ -43,6 +43,7 @@ class IocpBackend final : public StreamBackend {
   void give_up_lingering(HandleExtension& extension);
   void linger_no_more(HandleExtension& extension);
   void close_now(HandleExtension& extension);
+  static void cancel_requests(const HandleExtension& extension);
   void release_if_done(HandleExtension& extension);
   bool use_again(HandleExtension& extension, const Handle& handle);
   void disconnected(HandleExtension& extension, const Ended& ended);
@@ -53,8 +54,8 @@ class IocpBackend final : public StreamBackend {
 
   // iocp_accept.cpp
   Error open_pool(Handle& handle);
-  Error watch_backlog(AcceptPool& pool);
   void close_pool(AcceptPool& pool);
+  static void refuse(AcceptPool& pool, AcceptRequest& request);
   void top_up(Handle& handle);
   Error post_accept(AcceptPool& pool, const AcceptSettings& settings);
   void accept_came(AcceptRequest& request, const Ended& ended);

@@ -131,7 +131,7 @@ void IocpBackend::send_came(SendRequest& request, const Ended& ended) {
 void IocpBackend::tear(HandleExtension& extension) {
   if (std::exchange(extension.torn, true) || extension.descriptor < 0) return;
   sockets::prepare_reset(extension.descriptor);
-  (void)::CancelIoEx(sockets::handle_of(extension.descriptor), nullptr);
+  cancel_requests(extension);
 }
 
 // What is left of it goes nowhere.

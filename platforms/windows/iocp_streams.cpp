@@ -115,7 +115,11 @@ void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
     extension.receive_later = true;
     return try_again_later(handle);
   }
-  if (ended.error.code != ErrorCode::CANCELED) extension.failure = sockets::error_of_stream(ended.error);
+  // A later wait may find nothing any more: what was found first stands.
+  if (ended.error && ended.error.code != ErrorCode::CANCELED) {
+    extension.failure = sockets::error_of_stream(ended.error);
+    if (extension.sends > 0 && resets_may_miss_sends()) cancel_requests(extension);
+  }
   handle.readable = true;
   make_ready(handle);
 }

@@ -2,12 +2,12 @@
 // long.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "../../native/streams/stream_handle.h"
+#include "backlog_watch.h"
 #include "windows_headers.h"
 
 namespace portside {
@@ -107,14 +107,10 @@ struct AcceptPool : HandleExtension {
   const struct ExtensionFunctions* functions = nullptr;
   std::vector<int> spare;      // sockets that can be used again
   bool accepted_skip = false;  // HandleExtension::skips of the sockets made ahead
-  // FD_ACCEPT: connections come, and no accept waits for them.
-  class CompletionPort* port = nullptr;
-  HANDLE event = nullptr;
-  HANDLE wait = nullptr;
-  std::atomic<bool> called{false};  // `more` is on its way
-  unsigned failures = 0;            // in a row
-  std::uint64_t calm_at = 0;        // when the target shrinks: milliseconds of the engine's clock
-  Request more;
+  unsigned failures = 0;       // in a row
+  std::uint64_t calm_at = 0;   // when the target shrinks: milliseconds of the engine's clock
+  Request more;                // what `watch` posts
+  BacklogWatch watch;
 };
 
 }  // namespace portside

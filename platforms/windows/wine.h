@@ -15,6 +15,16 @@ inline bool sends_come_back_untouched() {
   return runs_on_wine();
 }
 
+// A send that the kernel has just found room for is not cancelled; if it is then not done whole, it goes on.
+inline bool a_cancel_may_miss_sends() {
+  return runs_on_wine();
+}
+
+// In the same moment a reset is not told to it, and it waits for ever.
+inline bool resets_may_miss_sends() {
+  return runs_on_wine();
+}
+
 // A reset that comes while no receive is posted is told as the end of the stream (mended in Wine 10).
 inline bool resets_look_like_the_end() {
   return runs_on_wine();

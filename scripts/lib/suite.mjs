@@ -38,7 +38,7 @@ export async function runSuite(tally, options = {}) {
     );
     if (code === late) console.log(`This took longer than ${limit / 1000} seconds and was ended.`);
     const report = read(path);
-    tally.add(count(report, code));
+    tally.add({ ...count(report, code), failures: failuresOf(report, code, label) });
     reports.push(report);
   }
   return reports;
@@ -53,6 +53,23 @@ function read(path) {
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** What failed, and the beginning of what it said: tests, files outside their tests, else the run itself. */
+function failuresOf({ testResults }, code, label) {
+  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const tests = assertionResults.filter((test) => test.status === "failed");
+    const failed = tests.map(({ fullName, failureMessages }) => [fullName, failureMessages.join("\n")]);
+    if (status === "failed" && failed.length === 0) failed.push(["outside its tests", message ?? ""]);
+    return failed.map(([what, text]) => `${label} ${name} > ${what}\n${beginning(text)}`);
+  });
+  if (failures.length > 0 || code === 0) return failures;
+  return [`${label}, outside any test: it ended with code ${code}; its own output says why`];
+}
+
+function beginning(text) {
+  const lines = text.split("\n").filter((line) => !line.includes("/node_modules/"));
+  return lines.slice(0, 12).join("\n    ").replace(/^/, "    ");
 }
 
 /** A run that went wrong outside any test (a crash, a file that does not load) counts. */

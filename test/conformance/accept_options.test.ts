@@ -8,7 +8,7 @@ const host = "127.0.0.1";
 // Where the OS does not accept ahead these have no effect, and the same program runs.
 const options: [string, ListenOptions][] = [
   ["acceptLowWaterMark and acceptHighWaterMark", { acceptLowWaterMark: 2, acceptHighWaterMark: 4 }],
-  ["acceptData", { acceptData: true, acceptTimeout: 1000 }],
+  ["acceptData", { acceptData: true, acceptTimeout: 10_000 }],
   ["unbufferedSends", { unbufferedSends: true }],
 ];
 

@@ -1,13 +1,13 @@
-import { connect, type IpAddress, listen, type TcpListener } from "portside";
+import { CompletionPort, connect, type IpAddress, listen, type TcpListener } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
 import { resolveNames } from "../support/names.js";
 import { hasIpv6, netClient, netServer, onFreePort, refusingPort } from "../support/peers.js";
-import { echoListener, openHandles, pushAccepted, roundTrip } from "../support/push.js";
+import { echoListener, pushAccepted, roundTrip } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
-import { turns, until } from "../support/wait.js";
+import { until } from "../support/wait.js";
 
 const families = [
   { family: "IPv4" as const, host: "127.0.0.1" },
@@ -23,6 +23,22 @@ async function echoes(scope: Scope, host: string, port: number): Promise<void> {
 
 async function echoOn(scope: Scope, options: Parameters<typeof listen>[0]): Promise<TcpListener> {
   return scope.use(await listen(options, { data: (socket, chunk) => void socket.write(chunk) }));
+}
+
+/** An echo server at a port that refuses every connect at the `refusing` address, whatever else runs here. */
+async function echoOnlyOn(
+  scope: Scope,
+  options: Parameters<typeof listen>[0],
+  refusing: string,
+): Promise<TcpListener> {
+  for (;;) {
+    const port = await refusingPort(scope, refusing);
+    try {
+      return await echoOn(scope, { ...options, port });
+    } catch (error) {
+      if ((error as { code: string }).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 describe.each(families)("on $family", ({ family, host }) => {
@@ -185,7 +201,7 @@ describe.skipIf(!hasIpv6)("dual stack (this needs ::1)", () => {
 
   it("is off with ipv6Only", async () => {
     await using scope = new Scope();
-    const listener = await echoOn(scope, { host: "::", ipv6Only: true });
+    const listener = await echoOnlyOn(scope, { host: "::", ipv6Only: true }, "127.0.0.1");
     const { port } = listener.address;
     await echoes(scope, "::1", port);
     await failure(connect({ host: "127.0.0.1", port }), "ECONNREFUSED");
@@ -213,7 +229,7 @@ describe.skipIf(!hasIpv6)("dual stack (this needs ::1)", () => {
 
   it("does not extend to a single IPv6 address", async () => {
     await using scope = new Scope();
-    const listener = await echoOn(scope, { host: "::1" });
+    const listener = await echoOnlyOn(scope, { host: "::1" }, "127.0.0.1");
     await failure(connect({ host: "127.0.0.1", port: listener.address.port }), "ECONNREFUSED");
   });
 });
@@ -241,10 +257,11 @@ describe("the spelling of an address", () => {
 });
 
 describe("happy eyeballs", () => {
-  it.each(families)("reach localhost when only $family listens", async ({ host }) => {
+  it.each(families)("reach localhost when only $family listens", async ({ host, family }) => {
     await using scope = new Scope();
     resolveNames(scope, { localhost: hasIpv6 ? ["::1", "127.0.0.1"] : ["127.0.0.1"] });
-    const listener = await echoOn(scope, { host });
+    const other = family === "IPv4" && hasIpv6 ? "::1" : undefined;
+    const listener = await (other ? echoOnlyOn(scope, { host }, other) : echoOn(scope, { host }));
     // Refused is refused: the next address must not wait for attemptDelay.
     const socket = scope.use(await connect({ port: listener.address.port, attemptDelay: 60_000 }));
     expect(socket.remoteAddress!.address).toBe(host);
@@ -259,17 +276,17 @@ describe("happy eyeballs", () => {
 
   it.skipIf(!hasIpv6)("leave one connection, although both families answer (this needs ::1)", async () => {
     await using scope = new Scope();
-    const listener = await echoOn(scope, { host: "::" });
+    const completionPort = scope.use(new CompletionPort());
+    const listener = await echoOn(scope, { host: "::", completionPort });
     resolveNames(scope, { "both.test": ["::1", "127.0.0.1"] });
-    await turns();
-    const before = openHandles();
-    const socket = await connect({ host: "both.test", port: listener.address.port, attemptDelay: 10 });
+    const { port } = listener.address;
+    const socket = await connect({ host: "both.test", port, attemptDelay: 10, completionPort });
     await socket.send("x");
     await receive(socket, 1);
-    // The socket, and the server's: any other attempt is closed again.
-    await until(() => openHandles() === before + 2);
+    // The listener, the socket, and the server's: any other attempt is closed again.
+    await until(() => completionPort.stats().handles === 3);
     await socket.close();
-    await until(() => openHandles() === before);
+    await until(() => completionPort.stats().handles === 1);
   });
 
   it.skipIf(!hasIpv6)(
@@ -277,27 +294,28 @@ describe("happy eyeballs", () => {
     async () => {
       await using scope = new Scope();
       resolveNames(scope, { "nobody.test": ["::1", "127.0.0.1"] });
-      const before = openHandles();
+      const completionPort = scope.use(new CompletionPort());
       const port = await refusingPort(scope, "::1", "127.0.0.1");
-      const error = await failure(connect({ host: "nobody.test", port }), "ECONNREFUSED");
+      const error = await failure(connect({ host: "nobody.test", port, completionPort }), "ECONNREFUSED");
       expect(error.port).toBe(port);
-      await until(() => openHandles() === before);
+      await until(() => completionPort.stats().handles === 0);
     },
   );
 
   it.skipIf(!hasIpv6)("stop at once when the signal is aborted (this needs ::1)", async () => {
     await using scope = new Scope();
-    const listener = await echoOn(scope, { host: "::" });
+    const completionPort = scope.use(new CompletionPort());
+    const listener = await echoOn(scope, { host: "::", completionPort });
     resolveNames(scope, { "both.test": ["::1", "127.0.0.1"] });
-    const before = openHandles();
     const controller = new AbortController();
+    const { port } = listener.address;
     const connecting = failure(
-      connect({ host: "both.test", port: listener.address.port, signal: controller.signal }),
+      connect({ host: "both.test", port, signal: controller.signal, completionPort }),
       "ECANCELED",
     );
     controller.abort();
     await connecting;
-    await until(() => openHandles() === before);
+    await until(() => completionPort.stats().handles === 1);
   });
 });
 

@@ -55,6 +55,28 @@ describe("a shutdown", () => {
     expect(difference(await receiveToEnd(socket), data)).toBe("");
   });
 
+  it("does not make a reset behind received bytes look like the end", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await connected(scope);
+    await socket.shutdown();
+    expect(await peer.next()).toBeNull();
+    const sent = pattern(1000);
+    await peer.write(sent);
+    await peer.reset();
+    const chunks: Uint8Array[] = [];
+    const error = await failure(
+      (async () => {
+        for (let chunk = await socket.recv({ size: 7 }); chunk; chunk = await socket.recv({ size: 7 }))
+          chunks.push(chunk);
+      })(),
+      "ECONNRESET",
+    );
+    expect(error.syscall).toBe("recv");
+    // Some kernels throw the unread bytes away.
+    const got = Buffer.concat(chunks);
+    expect(difference(got, sent.subarray(0, got.length))).toBe("");
+  });
+
   it("leaves a waiting receive waiting", async () => {
     await using scope = new Scope();
     const { socket, peer } = await connected(scope);

@@ -42,6 +42,19 @@ describe("write", () => {
     expect(recorder.count("drain")).toBe(1);
   });
 
+  it("counts small writes that the engine has just taken, when it answers a large one", async () => {
+    await using scope = new Scope();
+    const recorder = new Recorder();
+    const { socket, client } = await pushPair(scope, recorder, { ...narrow, highWaterMark: 100_000 });
+    const before = socket.send(new Uint8Array(STALLING_SIZE)); // everything after it has to wait
+    expect(socket.write(new Uint8Array(100))).toBe(true);
+    expect(socket.write(new Uint8Array(99_900))).toBe(false);
+    expect(socket.writableLength).toBe(100_000);
+    await receive(client, STALLING_SIZE + 100_000);
+    await before;
+    await recorder.next("drain");
+  });
+
   it("keeps returning false until drain, which comes once for all of them", async () => {
     await using scope = new Scope();
     const { socket, client, recorder, data } = await stalled(scope);

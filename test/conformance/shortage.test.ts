@@ -144,14 +144,19 @@ describe("EMFILE in a burst of 200 connections", () => {
       await server.tell("usage");
       return server.report<Usage>("usage");
     };
-    // A stretch of half a second is what is measured, not what is waited for.
-    const begin = await usage();
-    let end = begin;
+    // Stretches of half a second are what is measured, not what is waited for. The first may still see the burst
+    // itself; who asks again and again is busy in all of them.
+    const shares: number[] = [];
     do {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      end = await usage();
-    } while (end.time - begin.time < 0.5);
-    expect((end.processor - begin.processor) / (end.time - begin.time)).toBeLessThan(0.5);
+      const begin = await usage();
+      let end = begin;
+      do {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        end = await usage();
+      } while (end.time - begin.time < 0.5);
+      shares.push((end.processor - begin.processor) / (end.time - begin.time));
+    } while (shares.at(-1)! >= 0.5 && shares.length < 10);
+    expect(Math.min(...shares)).toBeLessThan(0.5);
     release();
     await done;
     await server.tell("quit");

@@ -12,7 +12,7 @@ import { type NetPeer, netClient, netServer } from "./peers.js";
 import { type ProgramResult, run } from "./programs.js";
 import { Recorder } from "./recorder.js";
 import type { Scope } from "./scope.js";
-import { event } from "./wait.js";
+import { deferred, event } from "./wait.js";
 
 export interface PushConnection {
   readonly socket: TcpSocket;
@@ -22,12 +22,26 @@ export interface PushConnection {
 
 type OpenPush = (scope: Scope, recorder?: Recorder, options?: SocketOptions) => Promise<PushConnection>;
 
+/** A listener whose handlers are the recorder's, and its first connection, of which the recorder knows then. */
+async function listenForOne(
+  recorder: Recorder,
+  options: SocketOptions,
+): Promise<{ listener: TcpListener; opened: Promise<TcpSocket> }> {
+  const opened = deferred<TcpSocket>();
+  const open = (socket: TcpSocket) => {
+    opened.resolve(socket);
+    recorder.handlers.open?.(socket);
+  };
+  const listener = await listen({ ...options, host: "127.0.0.1" }, { ...recorder.handlers, open });
+  return { listener, opened: opened.promise };
+}
+
 /** An accepted push-style socket whose handlers are the recorder's, and its client played by node:net. */
 export const pushAccepted: OpenPush = async (scope, recorder = new Recorder(), options = {}) => {
-  const listener = await listen({ ...options, host: "127.0.0.1" }, recorder.handlers);
-  const [opened, peer] = await Promise.all([recorder.next("open"), netClient(scope, listener.address.port)]);
+  const { listener, opened } = await listenForOne(recorder, options);
+  const [socket, peer] = await Promise.all([opened, netClient(scope, listener.address.port)]);
   await listener.close();
-  return { socket: scope.use(opened.source as TcpSocket), peer, recorder };
+  return { socket: scope.use(socket), peer, recorder };
 };
 
 /** A connected push-style socket whose handlers are the recorder's, and the server played by node:net. */
@@ -56,14 +70,15 @@ export async function pushPair(
   recorder: Recorder,
   options: SocketOptions = {},
 ): Promise<{ socket: TcpSocket; client: TcpSocket }> {
-  const listener = await listen({ ...options, host: "127.0.0.1" }, recorder.handlers);
+  const { listener, opened } = await listenForOne(recorder, options);
   const { borrow: _, ...clientOptions } = options;
-  const [opened, client] = await Promise.all([
-    recorder.next("open"),
+  // Its own, and not the first that the recorder sees: others may be made with the same recorder meanwhile.
+  const [socket, client] = await Promise.all([
+    opened,
     connect({ ...clientOptions, host: "127.0.0.1", port: listener.address.port }),
   ]);
   await listener.close();
-  return { socket: scope.use(opened.source as TcpSocket), client: scope.use(client) };
+  return { socket: scope.use(socket), client: scope.use(client) };
 }
 
 /** A push-style listener that sends everything back, with back-pressure. */

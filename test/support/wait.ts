@@ -18,8 +18,8 @@ export function deferred<T = void>(): Deferred<T> {
 }
 
 /**
- * Waits for `count` turns of the event loop, each of which polls the operating system. This is how a test
- * gives something that must NOT happen its chance; never use it to wait for something that must happen.
+ * Waits for `count` turns of Node's event loop. This is how a test gives something that must NOT happen its chance;
+ * never use it to wait for something that must happen: another thread may wait for the operating system.
  */
 export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve));

@@ -142,12 +142,17 @@ describe("accepting with the first bytes (acceptData)", () => {
 
   it("drops 60 who stay silent, and serves 500 others through a pool of 10 to 50 that these fill", async () => {
     await using scope = new Scope();
-    const server = await pool(scope, { acceptData: true, acceptTimeout: 1000 });
+    const server = await pool(scope, { acceptData: true, acceptTimeout: 3000 });
     const seen = watchPosted(scope, server);
     const silent = await clients(scope, server, 60);
     await until(() => server.stats().postedAccepts === HIGH); // each of them held by one that is silent
-    const talking = await clients(scope, server, 500);
-    await Promise.all(talking.map((peer, index) => roundTrip(peer, `message of ${index}`)));
+    const talking = await Promise.all(
+      Array.from({ length: 500 }, async (_, index) => {
+        const [peer] = await clients(scope, server, 1);
+        await roundTrip(peer!, `message of ${index}`);
+        return peer!;
+      }),
+    );
     await Promise.all(silent.map((peer) => howItEnds(peer)));
     await until(() => server.stats().acceptsTimedOut === 60);
     expect(server.stats()).toMatchObject({ accepted: 500 });
@@ -159,11 +164,23 @@ describe("accepting with the first bytes (acceptData)", () => {
 
   it("does not drop a client that speaks within its time", async () => {
     await using scope = new Scope();
-    const server = await pool(scope, { acceptData: true, acceptTimeout: 3000 });
+    const server = await pool(scope, { acceptData: true, acceptTimeout: 20_000 });
     const [slow] = await clients(scope, server, 1);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     await roundTrip(slow!);
     expect(server.stats()).toMatchObject({ accepted: 1, acceptsTimedOut: 0 });
+  });
+
+  it("does not drop clients that spoke in time while JavaScript was busy for longer", async () => {
+    await using scope = new Scope();
+    const server = await pool(scope, { acceptData: true, acceptTimeout: 1000 });
+    // More than one batch of packets, so that some are looked for before their packet is seen.
+    const peers = await clients(scope, server, HIGH);
+    for (const peer of peers) peer.socket.write("spoken");
+    const end = performance.now() + 2500;
+    while (performance.now() < end);
+    for (const peer of peers) expect((await peer.read(6)).toString()).toBe("spoken");
+    expect(server.stats()).toMatchObject({ accepted: HIGH, acceptsTimedOut: 0 });
   });
 
   it("survives clients that end without a byte", async () => {
