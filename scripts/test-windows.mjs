@@ -39,6 +39,7 @@ await main(async () => {
         args,
       });
       const problems = await gapProblems(reports, args);
+      for (const problem of problems) console.log(problem);
       tally.add({ failed: problems.length, failures: problems });
     }
   });

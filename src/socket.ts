@@ -377,6 +377,8 @@ export class TcpSocket {
   /** @internal A large write has left bytes waiting: its own answer depends on them. */
   heldBack(bytes: number): void {
     if (bytes === 0) return;
+    this.#queued += bytes;
+    if ((this.#state & State.drainOwed) !== 0) return;
     // Not only its own: news of earlier writes may still be on the way.
     this.#queued = this.owner.native.queued(this.index, this.generation);
     if (this.#queued >= this.#style.highWaterMark) this.#state |= State.drainOwed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "../../native/engine/clock.h"
 #include "extension_functions.h"
 #include "iocp_backend.h"
 #include "shortage.h"
@@ -52,7 +53,8 @@ void IocpBackend::close_pool(AcceptPool& pool) {
     delete request;
   }
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
-    if (HasOverlappedIoCompleted(request) && request->accepted >= 0) refuse(pool, *request);
+    std::uint32_t seconds = 0;
+    if (request->accepted >= 0 && sockets::connected_for(request->accepted, seconds)) refuse(pool, *request);
   }
   for (const int descriptor : pool.spare)
     sockets::close(descriptor);
@@ -155,9 +157,9 @@ void IocpBackend::accept_failed(Handle& handle, Error error) {
   auto& pool = static_cast<AcceptPool&>(*handle.extension);
   const bool pauses = is_refusal(error.code) || (error && ++pool.failures >= most_broken);
   if (!pauses) return top_up(handle);
-  pool.failures = 0;
   if (handle.listener->active()) return;
-  if (pool.posted_count + pool.accepted_count > 0) return need_housekeeping();
+  if (pool.posted_count + pool.accepted_count > 0) return need_housekeeping();  // which fills it up
+  pool.failures = 0;
   handle.readable = true;  // to be tried again
   pause_accepting(handle, error);
 }
@@ -169,7 +171,7 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
   const auto high = pool.handle->listener->parameters.accepting.high;
   pool.target = std::min(high, pool.target * 2);
   pool.calm_at = parts_.now + calm_after;
-  drop_silent(pool);
+  if (pool.handle->listener->parameters.accepting.with_data) begin_housekeeping();
   top_up(*pool.handle);
 }
 
@@ -178,11 +180,12 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
 bool IocpBackend::drop_silent(AcceptPool& pool) {
   const auto& settings = pool.handle->listener->parameters.accepting;
   if (!settings.with_data) return false;
+  // Silent for its time when the housekeeping began: what was said before that is known by now.
+  const auto limit = settings.timeout + (milliseconds_now() - house_begun_at_);
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
     std::uint32_t seconds = 0;
-    if (HasOverlappedIoCompleted(request)) continue;  // it has spoken: its packet is on the way
     if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
-    if (std::uint64_t{seconds} * 1000 < settings.timeout) continue;
+    if (std::uint64_t{seconds} * 1000 < limit) continue;
     parts_.counters.accepts_timed_out++;
     // Either ends it: the first is what AcceptEx's documentation says, the second works under Wine.
     sockets::close(std::exchange(request->accepted, -1));

@@ -39,7 +39,6 @@ unsigned IocpBackend::gather() {
   const auto ended = std::exchange(ended_, {});
   for (const auto& [request, end] : ended)
     note(*request, end);
-  // After the packets: what they tell may be what it looks for.
   if (std::exchange(house_is_due_, false)) keep_house();
   return static_cast<unsigned>(packets.size() + ended.size());
 }
@@ -55,6 +54,12 @@ void IocpBackend::not_begun(HandleExtension& extension) {
 }
 
 void IocpBackend::note(Request& request, const Ended& ended) {
+  if (request.kind == RequestKind::house) {
+    outstanding_--;
+    house_is_begun_ = false;
+    house_is_due_ = true;
+    return;
+  }
   HandleExtension& extension = *request.extension;
   if (request.kind == RequestKind::more_accepts) {
     more_wanted(static_cast<AcceptPool&>(extension));
@@ -79,6 +84,7 @@ void IocpBackend::note(Request& request, const Ended& ended) {
       disconnected(extension, ended);
       break;
     case RequestKind::more_accepts:
+    case RequestKind::house:
       break;
   }
   extension.in_use = false;
@@ -203,15 +209,24 @@ void IocpBackend::disconnected(HandleExtension& extension, const Ended& ended) {
 
 void IocpBackend::need_housekeeping() {
   const auto due = parts_.now + housekeeping_period;
-  if (house_is_due_ || (housekeeping_.active() && housekeeping_.expiry <= due)) return;
+  if (house_is_begun_ || house_is_due_ || (housekeeping_.active() && housekeeping_.expiry <= due)) return;
   if (housekeeping_.active()) parts_.timers.stop(housekeeping_);  // it looks after silent clients only
   parts_.timers.start(housekeeping_, due);
 }
 
-// Not here, where other timers of the same moment may be about to expire: the turn goes on with it.
 void IocpBackend::expired(Timer& timer) {
   if (&timer != &housekeeping_) return StreamBackend::expired(timer);
-  house_is_due_ = true;
+  begin_housekeeping();
+}
+
+// Not at once: what it looks for may have come long ago, and its packet stand in the queue. A packet of our
+// own comes behind these.
+void IocpBackend::begin_housekeeping() {
+  if (house_is_begun_) return;
+  house_begun_at_ = milliseconds_now();
+  if (!port_.post(&house_)) return need_housekeeping();
+  house_is_begun_ = true;
+  outstanding_++;
 }
 
 void IocpBackend::keep_house() {

@@ -23,7 +23,7 @@ class IocpBackend final : public StreamBackend {
   void expired(Timer& timer) override;
 
   bool has_ready() const override {
-    return StreamBackend::has_ready() || house_is_due_ || !ended_.empty() || port_.has_kept();
+    return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
   }
   void block(int timeout) noexcept override { port_.block(timeout); }
   void wake() noexcept override { port_.wake(); }
@@ -48,6 +48,7 @@ class IocpBackend final : public StreamBackend {
   bool use_again(HandleExtension& extension, const Handle& handle);
   void disconnected(HandleExtension& extension, const Ended& ended);
   void need_housekeeping();
+  void begin_housekeeping();
   void keep_house();
   bool look_at_lingering();
   void try_again();
@@ -98,7 +99,10 @@ class IocpBackend final : public StreamBackend {
   std::vector<AcceptPool*> pools_;
   std::vector<HandleId> short_of_memory_;  // to be tried again
   Timer housekeeping_;
+  Request house_{RequestKind::house, nullptr};  // comes behind the packets that were there when it began
+  bool house_is_begun_ = false;                 // `house_` is on its way
   bool house_is_due_ = false;
+  std::uint64_t house_begun_at_ = 0;
   std::optional<bool> may_skip_;  // a property of the provider
 };
 

@@ -115,8 +115,8 @@ void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
     extension.receive_later = true;
     return try_again_later(handle);
   }
-  // A later wait may find nothing any more: what was found first stands.
-  if (ended.error && ended.error.code != ErrorCode::CANCELED) {
+  // What was found first stands: a later wait may find nothing any more.
+  if (ended.error && ended.error.code != ErrorCode::CANCELED && !extension.failure) {
     extension.failure = sockets::error_of_stream(ended.error);
     if (extension.sends > 0 && resets_may_miss_sends()) cancel_requests(extension);
   }

@@ -12,7 +12,7 @@
 
 namespace portside {
 
-enum class RequestKind : std::uint8_t { accept, more_accepts, connect, data, send, disconnect };
+enum class RequestKind : std::uint8_t { accept, more_accepts, connect, data, send, disconnect, house };
 
 struct Request : OVERLAPPED {
   explicit Request(RequestKind what, HandleExtension* whose) : OVERLAPPED{}, kind(what), extension(whose) {}

@@ -69,7 +69,7 @@ function failuresOf({ testResults }, code, label) {
 
 function beginning(text) {
   const lines = text.split("\n").filter((line) => !line.includes("/node_modules/"));
-  return lines.slice(0, 12).join("\n    ").replace(/^/, "    ");
+  return lines.slice(0, 7).join("\n    ").replace(/^/, "    ");
 }
 
 /** A run that went wrong outside any test (a crash, a file that does not load) counts. */
