@@ -104,6 +104,7 @@ Error IocpBackend::post_accept(AcceptPool& pool, const AcceptSettings& settings)
     pool.spare.pop_back();
   }
   auto* request = new AcceptRequest(&pool, socket, settings.with_data ? first_bytes : 0);
+  request->posted_in = houses_begun_;
   begin(pool);
   DWORD bytes = 0;
   const bool done =
@@ -184,6 +185,7 @@ bool IocpBackend::drop_silent(AcceptPool& pool) {
   const auto limit = settings.timeout + (milliseconds_now() - house_begun_at_);
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
     std::uint32_t seconds = 0;
+    if (request->posted_in == houses_begun_) continue;  // its packet would come later
     if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
     if (std::uint64_t{seconds} * 1000 < limit) continue;
     parts_.counters.accepts_timed_out++;

@@ -222,8 +222,9 @@ void IocpBackend::expired(Timer& timer) {
 // Not at once: what it looks for may have come long ago, and its packet stand in the queue. A packet of our
 // own comes behind these.
 void IocpBackend::begin_housekeeping() {
-  if (house_is_begun_) return;
+  if (house_is_begun_ || house_is_due_) return;
   house_begun_at_ = milliseconds_now();
+  houses_begun_++;
   if (!port_.post(&house_)) return need_housekeeping();
   house_is_begun_ = true;
   outstanding_++;

@@ -103,6 +103,7 @@ class IocpBackend final : public StreamBackend {
   bool house_is_begun_ = false;                 // `house_` is on its way
   bool house_is_due_ = false;
   std::uint64_t house_begun_at_ = 0;
+  std::uint32_t houses_begun_ = 0;
   std::optional<bool> may_skip_;  // a property of the provider
 };
 

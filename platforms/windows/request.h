@@ -90,7 +90,8 @@ struct AcceptRequest : Request, Link<AcceptRequest> {
 
   int accepted;  // -1 once it is closed
   std::uint32_t data_size;
-  std::uint32_t data = 0;  // bytes that came
+  std::uint32_t data = 0;       // bytes that came
+  std::uint32_t posted_in = 0;  // IocpBackend::houses_begun_ of that time
   std::vector<std::uint8_t> buffer;
 };
 
