@@ -104,7 +104,7 @@ Error IocpBackend::post_accept(AcceptPool& pool, const AcceptSettings& settings)
     pool.spare.pop_back();
   }
   auto* request = new AcceptRequest(&pool, socket, settings.with_data ? first_bytes : 0);
-  request->posted_in = houses_begun_;
+  request->posted_at = milliseconds_now();
   begin(pool);
   DWORD bytes = 0;
   const bool done =
@@ -172,7 +172,7 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
   const auto high = pool.handle->listener->parameters.accepting.high;
   pool.target = std::min(high, pool.target * 2);
   pool.calm_at = parts_.now + calm_after;
-  if (pool.handle->listener->parameters.accepting.with_data) begin_housekeeping();
+  if (pool.handle->listener->parameters.accepting.with_data) need_housekeeping();
   top_up(*pool.handle);
 }
 
@@ -181,13 +181,13 @@ void IocpBackend::more_wanted(AcceptPool& pool) {
 bool IocpBackend::drop_silent(AcceptPool& pool) {
   const auto& settings = pool.handle->listener->parameters.accepting;
   if (!settings.with_data) return false;
-  // Silent for its time when the housekeeping began: what was said before that is known by now.
-  const auto limit = settings.timeout + (milliseconds_now() - house_begun_at_);
   for (AcceptRequest* request = pool.posted.first(); request != nullptr; request = request->next) {
+    // What was said before the housekeeping began is known by now, unless this was posted too late to say so.
+    if (request->posted_at + housekeeping_period > house_begun_at_) continue;
     std::uint32_t seconds = 0;
-    if (request->posted_in == houses_begun_) continue;  // its packet would come later
     if (request->accepted < 0 || !sockets::connected_for(request->accepted, seconds)) continue;
-    if (std::uint64_t{seconds} * 1000 < limit) continue;
+    const auto since = milliseconds_now() - house_begun_at_;
+    if (std::uint64_t{seconds} * 1000 < settings.timeout + since) continue;
     parts_.counters.accepts_timed_out++;
     // Either ends it: the first is what AcceptEx's documentation says, the second works under Wine.
     sockets::close(std::exchange(request->accepted, -1));

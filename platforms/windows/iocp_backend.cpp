@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../../native/engine/check.h"
 #include "../../native/engine/clock.h"
 #include "extension_functions.h"
 #include "windows_errors.h"
@@ -10,9 +11,6 @@
 
 namespace portside {
 namespace {
-
-// Milliseconds between looks at what no packet tells of.
-constexpr std::uint64_t housekeeping_period = 50;
 
 // Windows counts in seconds how long a client is silent.
 constexpr std::uint64_t silence_period = 1000;
@@ -222,9 +220,8 @@ void IocpBackend::expired(Timer& timer) {
 // Not at once: what it looks for may have come long ago, and its packet stand in the queue. A packet of our
 // own comes behind these.
 void IocpBackend::begin_housekeeping() {
-  if (house_is_begun_ || house_is_due_) return;
+  PORTSIDE_CHECK(!house_is_begun_ && !house_is_due_);
   house_begun_at_ = milliseconds_now();
-  houses_begun_++;
   if (!port_.post(&house_)) return need_housekeeping();
   house_is_begun_ = true;
   outstanding_++;

@@ -13,6 +13,9 @@ namespace portside {
 // What a socket is closed with is delivered, as long as the peer takes some of it within this time (ms).
 inline constexpr std::uint64_t linger_time = 10'000;
 
+// Milliseconds between looks at what no packet tells of.
+inline constexpr std::uint64_t housekeeping_period = 50;
+
 class IocpBackend final : public StreamBackend {
  public:
   explicit IocpBackend(EngineParts parts) : StreamBackend(parts) {}
@@ -103,7 +106,6 @@ class IocpBackend final : public StreamBackend {
   bool house_is_begun_ = false;                 // `house_` is on its way
   bool house_is_due_ = false;
   std::uint64_t house_begun_at_ = 0;
-  std::uint32_t houses_begun_ = 0;
   std::optional<bool> may_skip_;  // a property of the provider
 };
 

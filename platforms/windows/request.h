@@ -91,7 +91,7 @@ struct AcceptRequest : Request, Link<AcceptRequest> {
   int accepted;  // -1 once it is closed
   std::uint32_t data_size;
   std::uint32_t data = 0;       // bytes that came
-  std::uint32_t posted_in = 0;  // IocpBackend::houses_begun_ of that time
+  std::uint64_t posted_at = 0;  // milliseconds of the engine's clock
   std::vector<std::uint8_t> buffer;
 };
 
