@@ -7,7 +7,7 @@ import { checkHandlers, checkOptions, hostOf, integerOf, portOf } from "./option
 import { signalOf } from "./pending.js";
 import type { SocketHandlers, TcpSocket } from "./socket.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -69,7 +69,7 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
     options.timeout === undefined ? undefined : integerOf("options.timeout", options.timeout, 0, 1);
   const attemptDelay = integerOf("options.attemptDelay", options.attemptDelay, 250, 10);
   const signal = signalOf(options, "connect");
-  const owner = completionPortOf(options, "connect");
+  const owner = coreOfOptions(options, "connect");
   const race = new ConnectRace({ owner, style, host, port, localAddress, localPort, settings, attemptDelay });
   return race.run(() => addressesOf(host, family), timeout, signal);
 }

@@ -1,15 +1,15 @@
 import { isIP, isIPv6 } from "node:net";
 import { type Abortable, unwatch, watch } from "./abort.js";
+import type { Core } from "./core.js";
 import { abortError, closedError, systemError } from "./errors.js";
 import { isNativeError, type NativeSettings, toError } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
-import type { CompletionPort } from "./port.js";
-import { TcpSocket } from "./socket.js";
+import { inner, type TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
 
 /** What all attempts of one connect() share. */
 export interface ConnectPlan {
-  owner: CompletionPort;
+  owner: Core;
   style: Style;
   host: string;
   port: number;
@@ -74,14 +74,14 @@ export class ConnectRace implements Abortable {
     this.#running.delete(attempt);
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
-      void socket.close();
+      inner.close(socket);
       if (!this.#over) this.#fail(closedError("connect"));
       return;
     }
     this.#finish();
-    socket.speak();
+    inner.silence(socket, false);
     try {
-      socket.opened(false);
+      inner.opened(socket, false);
     } finally {
       this.#resolve(socket);
     }
@@ -123,9 +123,9 @@ export class ConnectRace implements Abortable {
       queueMicrotask(() => this.refused(undefined, toError(answer, local)));
       return;
     }
-    attempt.socket = new TcpSocket(owner, answer.index, answer.generation, style);
-    attempt.socket.silence();
-    owner.adopt(attempt.socket);
+    attempt.socket = inner.make(owner, answer.index, answer.generation, style);
+    inner.silence(attempt.socket, true);
+    inner.adopt(attempt.socket);
     this.#running.add(attempt);
   }
 
@@ -144,7 +144,7 @@ export class ConnectRace implements Abortable {
   #finish(): void {
     this.#over = true;
     this.#cleanUp();
-    for (const attempt of this.#running) void attempt.socket.close();
+    for (const attempt of this.#running) inner.close(attempt.socket);
   }
 }
 
@@ -172,7 +172,7 @@ class Attempt implements Waiting {
     readonly port: number,
   ) {}
 
-  settle(_port: CompletionPort, outcome: Outcome): void {
+  settle(_core: Core, outcome: Outcome): void {
     if (outcome.error === 0) return this.race.connected(this);
     this.race.refused(this, outcomeError("connect", outcome, { address: this.address, port: this.port }));
   }

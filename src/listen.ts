@@ -1,5 +1,5 @@
 import { abortError, closedError } from "./errors.js";
-import { type ListenHandlers, TcpListener } from "./listener.js";
+import { type ListenHandlers, listenerInner, type TcpListener } from "./listener.js";
 import { addressesOf } from "./lookup.js";
 import {
   errorName,
@@ -13,7 +13,7 @@ import {
 import { booleanOf, checkHandlers, checkOptions, hostOf, integerOf, portOf } from "./options.js";
 import { signalOf } from "./pending.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -97,7 +97,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   };
   const style = styleOf(options, handlers);
   const signal = signalOf(options, "listen");
-  const owner = completionPortOf(options, "listen");
+  const owner = coreOfOptions(options, "listen");
   const addresses = host === undefined ? anyAddress : (await addressesOf(host, 0)).slice(0, 1);
   if (signal?.aborted) throw abortError("listen", signal.reason);
   if (owner.closed) throw closedError("listen");
@@ -105,9 +105,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
     owner.native.listen({ ...parameters, address }),
   );
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
-  const listener = new TcpListener(owner, handle.index, handle.generation, bound, style, signal);
-  owner.adopt(listener);
-  return listener;
+  return listenerInner.make(owner, handle, bound, style, signal);
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {
