@@ -226,7 +226,7 @@ export class Core {
       case CompletionKind.shortage:
         return listenerInner.shortage(this.#handles[index] as TcpListener, this.#read(words, at));
       case CompletionKind.closed:
-        return this.#handleGone(index);
+        return this.#handleGone(index, this.#read(words, at));
       case CompletionKind.posted:
         return this.#takePackets();
     }
@@ -269,14 +269,14 @@ export class Core {
     else this.#settle(token, outcome);
   }
 
-  #handleGone(index: number): void {
+  #handleGone(index: number, outcome: Outcome): void {
     const handle = this.#handles[index] as Handle;
     this.#handles[index] = undefined;
     this.#openHandles--;
     const closer = this.#closers.get(handle);
     if (closer) this.#closers.delete(handle);
     try {
-      if (isSocket(handle)) inner.gone(handle);
+      if (isSocket(handle)) inner.gone(handle, outcome);
       else listenerInner.gone(handle);
     } finally {
       if (closer) inTurn(closer.resolve);

@@ -37,7 +37,8 @@ void prepare_reset(int descriptor);
 
 Error set_no_delay(int descriptor, bool on);
 Error set_keep_alive(int descriptor, std::int32_t delay);
-Error local_address(int descriptor, IpAddress& into);
-Error remote_address(int descriptor, IpAddress& into);
+Error local_end(int descriptor, PackedAddress& into);
+Error remote_end(int descriptor, PackedAddress& into);
+Error text_of(const PackedAddress& address, IpAddress& into);
 
 }  // namespace portside::sockets
