@@ -1,5 +1,5 @@
-// An IP address as JavaScript knows it (text, family, port), and as the engine keeps it for a connection. The rooms
-// translate both to what their sockets want.
+// An IP address as JavaScript knows it (text, family, port), and as the engine keeps it for a connection. The
+// rooms translate both to what their sockets want.
 #pragma once
 
 #include <algorithm>
@@ -29,9 +29,9 @@ struct PackedAddress {
   bool operator==(const PackedAddress&) const = default;
 };
 
-// What every connection remembers of an end, in eight bytes: all of it where it is IPv4, or IPv4 as IPv6 writes
-// it (::ffff:a.b.c.d; RFC 4291, section 2.5.5.2); of another one, that it is kept elsewhere. JavaScript reads the
-// forms by their numbers (src/ends.ts).
+// What every connection remembers of an end, in eight bytes: all of it where it is IPv4, or IPv4 as IPv6
+// writes it (::ffff:a.b.c.d; RFC 4291, section 2.5.5.2); of another one, that it is kept elsewhere.
+// JavaScript reads the forms by their numbers (src/ends.ts).
 struct KeptEnd {
   enum class Form : std::uint8_t { unknown, ipv4, mapped, elsewhere };
 

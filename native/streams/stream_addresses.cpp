@@ -1,6 +1,6 @@
-// Where a connection's ends are: told as long as JavaScript may ask, that is until it has heard of the close. The
-// peer is remembered from the start, as no system tells it after a reset; this end is asked for, at the latest before
-// the socket goes.
+// Where a connection's ends are: told as long as JavaScript may ask, that is until it has heard of the close.
+// The peer is remembered from the start, as no system tells it after a reset; this end is asked for, at the
+// latest before the socket goes.
 #include "stream_backend.h"
 
 namespace portside {
@@ -32,8 +32,8 @@ Error StreamBackend::address(HandleId id, bool remote, IpAddress& into) {
   if (!handle) return stale_handle;
   PackedAddress address;
   if (remote) {
-    address = handle->peer.form == KeptEnd::Form::elsewhere ? ends_[handle->index].remote
-                                                            : handle->peer.unpacked();
+    address =
+        handle->peer.form == KeptEnd::Form::elsewhere ? ends_[handle->index].remote : handle->peer.unpacked();
   } else if (handle->closed) {
     const auto found = ends_.find(handle->index);
     if (found != ends_.end()) address = found->second.local;

@@ -131,8 +131,8 @@ class StreamBackend : public Backend {
 
   List<Handle> ready_;
   std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and of peers that no handle can keep
-  std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
-  std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
+  std::vector<std::uint32_t> released_;           // closed, and the ring that is being delivered says so
+  std::vector<std::uint32_t> short_listeners_;    // those whose accepting pauses
 };
 
 }  // namespace portside

@@ -30,7 +30,7 @@ class Descriptor {
 };
 
 // --- of the room; errors in errno ---
-Descriptor room_socket(int family);     // non-blocking, closed on exec, raising no signals
+Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no signals
 // The same for an accepted one; tells its peer.
 int room_accept(int listener, sockaddr* peer, socklen_t* size);
 bool room_ends_unread(int descriptor);  // its close has to be made a reset, as something lies unread
