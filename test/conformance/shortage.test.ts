@@ -70,6 +70,28 @@ describe("EMFILE in a burst of 200 connections", () => {
     await server.ended();
   });
 
+  it("is reported to have ended although no client waits any more", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const port = await server.report<number>("port");
+    // One after the other, so that each is served before the next one comes: the last descriptor goes to a client.
+    const peers: NetPeer[] = [];
+    while (!server.reports.some((report) => "shortage" in report)) {
+      expect(peers.length).toBeLessThan(BURST);
+      const peer = await netClient(scope, port);
+      peers.push(peer);
+      await roundTrip(peer);
+      await server.tell("stats");
+      await server.report("stats");
+    }
+    expect(await server.report("shortage")).toMatch(SHORT);
+    await peers[0]!.end();
+    expect(await server.report("shortage")).toBeNull();
+    for (const peer of peers) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
   it.each(["push", "pull"])(
     "is outlived in %s style: no connection is lost, none is refused",
     async (style) => {
