@@ -8,7 +8,7 @@ import { Failure, main } from "./lib/fail.mjs";
 import { Copy } from "./lib/mutant-copy.mjs";
 import { applied, readMutants } from "./lib/mutant-list.mjs";
 import { killAll } from "./lib/mutant-run.mjs";
-import { failingBefore, killerOf } from "./lib/mutant-verdict.mjs";
+import { killerOf, wrongBefore } from "./lib/mutant-verdict.mjs";
 import { root } from "./lib/paths.mjs";
 
 function positive(text) {
@@ -137,8 +137,8 @@ await main(async () => {
   }
   try {
     const first = await made();
-    const failed = await failingBefore(first, mutants);
-    if (failed) throw new Failure(`this fails without any mutant: ${failed}.`);
+    const wrong = await wrongBefore(first, mutants);
+    if (wrong) throw new Failure(`${wrong}.`);
     const others = Array.from({ length: Math.min(options.jobs, mutants.length) - 1 }, made);
     await Promise.all([first, ...others].map(async (copy) => work(await copy, mutants)));
   } finally {

@@ -12,7 +12,7 @@
  * It has no line numbers, so that it survives what is changed around it: the lines that stay and go must be found once,
  * whole but for their indentation, in the file that is named, or in the files of a folder.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "./fail.mjs";
 import { root } from "./paths.mjs";
@@ -62,7 +62,8 @@ function addHeader(mutant, line, wrong) {
   if (value === undefined) throw wrong(`it is not understood: "${line}"`);
   if (name === "kills") {
     const [, file, test] = /^(\S+)(?: -t "(.*)")?$/.exec(value) ?? [];
-    if (file === undefined) throw wrong(`neither a file nor a file -t "name of a test": "${value}"`);
+    if (file === undefined || !existsSync(join(root, file)))
+      throw wrong(`no test file, nor one with -t "a test of it": "${value}"`);
     mutant.kills.push({ file, test });
   } else if (name === "wakers") mutant.wakers = value.split(/,? +/);
   else if (name === "equivalent") mutant.equivalent = value;

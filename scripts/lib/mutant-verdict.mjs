@@ -31,35 +31,43 @@ export async function killerOf(copy, mutant, { quick }) {
   return code === 0 ? undefined : "the stress program";
 }
 
-/** What fails of the code as it is, among the tests that the mutants name: those would kill everything. */
-export async function failingBefore(copy, mutants) {
-  const files = [...new Set(mutants.flatMap(({ kills }) => kills.map(({ file }) => file)))];
-  if (files.length === 0) return undefined;
+/**
+ * What is wrong with the tests that the mutants name, before any of them is applied: a test that fails as it is would
+ * kill everything, and a name that no test has nothing. Undefined when all is well.
+ */
+export async function wrongBefore(copy, mutants) {
+  const kills = mutants.flatMap((mutant) => mutant.kills.map((kill) => ({ ...kill, mutant })));
+  if (kills.length === 0) return undefined;
+  const files = [...new Set(kills.map(({ file }) => file))];
   for (const waker of ["loop", "thread"]) {
-    const failed = await failing(copy, waker, files, limits.suite);
-    if (failed) return failed;
+    const names = new Set();
+    const failed = await failing(copy, waker, files, limits.suite, names);
+    if (failed) return `this fails without any mutant: ${failed}`;
+    const lost = kills.find(({ test }) => test && ![...names].some((name) => new RegExp(test).test(name)));
+    if (lost) return `${lost.mutant.name} names a test that does not exist: ${lost.file} -t "${lost.test}"`;
   }
   return undefined;
 }
 
-/** The first test that fails, with its waker. */
-async function failing(copy, waker, args, limit) {
+/** The first test that fails, with its waker. Adds the names of all to `names`. */
+async function failing(copy, waker, args, limit, names = new Set()) {
   const report = join(copy.folder, "report.json");
   const vitest = ["run", "--bail=1", "--reporter=json", `--outputFile.json=${report}`, ...args];
   const { code, output, late } = await endsWithin(limit, process.execPath, [tools.vitest, ...vitest], {
     folder: copy.folder,
     env: { PORTSIDE_WAKER: waker, PORTSIDE_TEST_TIMEOUT: limits.test },
   });
-  const first = firstFailed(report);
+  const tests = testsOf(report);
+  for (const { fullName } of tests) names.add(fullName);
+  const first = tests.find(({ status }) => status === "failed")?.fullName;
   if (late) return `a hang of ${args.join(" ")} [${waker}]`;
   if (code === 0) return undefined;
   return `${first ?? `a crash of ${args.join(" ")}: ${output.trim().split("\n").at(-1)}`} [${waker}]`;
 }
 
-function firstFailed(path) {
-  if (!existsSync(path)) return undefined;
-  const { testResults } = JSON.parse(readFileSync(path, "utf8"));
-  rmSync(path);
-  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  return tests.find(({ status }) => status === "failed")?.fullName;
+function testsOf(report) {
+  if (!existsSync(report)) return []; // vitest ended before it wrote one
+  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+  rmSync(report);
+  return testResults.flatMap(({ assertionResults }) => assertionResults);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type NetPeer, netClient } from "../support/peers.js";
 import { Controlled, howItEnds, roundTrip } from "../support/push.js";
 import { Scope } from "../support/scope.js";
-import { deferred } from "../support/wait.js";
+import { deferred, until } from "../support/wait.js";
 
 const BURST = 200;
 const SHORT = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM)$/;
@@ -88,6 +88,21 @@ describe("EMFILE in a burst of 200 connections", () => {
     await peers[0]!.end();
     expect(await server.report("shortage")).toBeNull();
     for (const peer of peers) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("ends by itself when descriptors come from elsewhere, and nothing of the port is closed", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release, echoed } = burst(scope, await server.report<number>("port"));
+    expect(await server.report("shortage")).toMatch(SHORT);
+    expect(echoed()).toBeLessThan(BURST);
+    await server.tell("relieve");
+    expect(await server.report("shortage")).toBeNull();
+    await until(() => echoed() === BURST);
+    release();
+    await done;
     await server.tell("quit");
     await server.ended();
   });
