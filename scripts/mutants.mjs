@@ -8,7 +8,7 @@ import { Failure, main } from "./lib/fail.mjs";
 import { Copy } from "./lib/mutant-copy.mjs";
 import { applied, readMutants } from "./lib/mutant-list.mjs";
 import { killAll } from "./lib/mutant-run.mjs";
-import { killerOf, wrongBefore } from "./lib/mutant-verdict.mjs";
+import { beforehand, killerOf } from "./lib/mutant-verdict.mjs";
 import { root } from "./lib/paths.mjs";
 
 function positive(text) {
@@ -71,20 +71,24 @@ async function tried(copy, mutant) {
 }
 
 async function made() {
-  const copy = await Copy.make();
+  const copy = new Copy();
   copies.add(copy);
+  await copy.fill();
   return copy;
 }
 
 async function work(copy, queue) {
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
     const begin = Date.now();
-    const result = await tried(copy, mutant);
-    results.push(result);
-    const verdict = result.wrong ? "WRONG   " : result.killed ? "killed  " : "survived";
-    const seconds = Math.round((Date.now() - begin) / 1000);
-    console.log(`${verdict} ${mutant.name} (${seconds} s): ${result.outcome}`);
+    told(await tried(copy, mutant), begin);
   }
+}
+
+function told(/** @type {Result} */ result, begin = Date.now()) {
+  results.push(result);
+  const verdict = result.wrong ? "WRONG   " : result.killed ? "killed  " : "survived";
+  const seconds = Math.round((Date.now() - begin) / 1000);
+  console.log(`${verdict} ${result.mutant.name} (${seconds} s): ${result.outcome}`);
 }
 
 function report() {
@@ -137,10 +141,12 @@ await main(async () => {
   }
   try {
     const first = await made();
-    const wrong = await wrongBefore(first, mutants);
-    if (wrong) throw new Failure(`${wrong}.`);
-    const others = Array.from({ length: Math.min(options.jobs, mutants.length) - 1 }, made);
-    await Promise.all([first, ...others].map(async (copy) => work(await copy, mutants)));
+    const { failed, lost } = await beforehand(first, mutants);
+    if (failed) throw new Failure(`this fails without any mutant: ${failed}.`);
+    for (const { mutant, outcome } of lost) told({ mutant, outcome, wrong: true });
+    const queue = mutants.filter((mutant) => !lost.some((it) => it.mutant === mutant));
+    const others = Array.from({ length: Math.min(options.jobs, queue.length) - 1 }, made);
+    await Promise.all([first, ...others].map(async (copy) => work(await copy, queue)));
   } finally {
     killAll();
     report();

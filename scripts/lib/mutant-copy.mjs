@@ -1,5 +1,5 @@
 /** A copy of the project in which mutants are built, so that the original is left alone. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { Failure } from "./fail.mjs";
@@ -13,34 +13,25 @@ const patience = 600_000;
 export class Copy {
   /** @type {Map<string, string>} what the files were that are changed now */
   #originals = new Map();
+  folder = mkdtempSync(join(os.tmpdir(), "portside-mutants-"));
 
-  constructor(folder) {
-    this.folder = folder;
-  }
-
-  /** What git knows, as it is in the working tree; packages are shared. Builds it. */
-  static async make() {
-    const folder = mkdtempSync(join(os.tmpdir(), "portside-mutants-"));
-    const copy = new Copy(folder);
-    try {
-      const listed = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
-        quiet: true,
-      });
-      if (listed.code !== 0) throw new Failure(`git ls-files failed: ${listed.output}`);
-      for (const file of listed.output.split("\n").filter(Boolean)) {
-        cpSync(join(root, file), join(folder, file), { force: true });
-      }
-      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
-      // Its own scripts, which take the folder that they lie in for the project.
-      const { code, output } = await endsWithin(patience, process.execPath, ["scripts/build.mjs"], {
-        folder,
-      });
-      if (code !== 0) throw new Failure(`the copy does not build as it is:\n${output}`);
-      return copy;
-    } catch (error) {
-      copy.remove();
-      throw error;
+  /** Brings what git knows, as it is in the working tree, and builds it; packages are shared. */
+  async fill() {
+    const { folder } = this;
+    const listed = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      quiet: true,
+    });
+    if (listed.code !== 0) throw new Failure(`git ls-files failed: ${listed.output}`);
+    for (const file of listed.output.split("\n")) {
+      if (file === "" || !existsSync(join(root, file))) continue; // removed, and git not told yet
+      cpSync(join(root, file), join(folder, file), { force: true });
     }
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "dir");
+    // Its own scripts, which take the folder that they lie in for the project.
+    const { code, output } = await endsWithin(patience, process.execPath, ["scripts/build.mjs"], {
+      folder,
+    });
+    if (code !== 0) throw new Failure(`the copy does not build as it is:\n${output}`);
   }
 
   /** Writes the files of a mutant, and back what the last one had changed. */

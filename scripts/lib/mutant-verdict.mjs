@@ -32,21 +32,27 @@ export async function killerOf(copy, mutant, { quick }) {
 }
 
 /**
- * What is wrong with the tests that the mutants name, before any of them is applied: a test that fails as it is would
- * kill everything, and a name that no test has nothing. Undefined when all is well.
+ * What can be said of the tests that the mutants name before any of them is applied: what fails as it is, and would kill
+ * everything; and the mutants that name tests which do not exist.
  */
-export async function wrongBefore(copy, mutants) {
-  const kills = mutants.flatMap((mutant) => mutant.kills.map((kill) => ({ ...kill, mutant })));
-  if (kills.length === 0) return undefined;
-  const files = [...new Set(kills.map(({ file }) => file))];
+export async function beforehand(copy, mutants) {
+  const files = [...new Set(mutants.flatMap(({ kills }) => kills.map(({ file }) => file)))];
+  if (files.length === 0) return { lost: [] };
+  const names = new Set();
   for (const waker of ["loop", "thread"]) {
-    const names = new Set();
     const failed = await failing(copy, waker, files, limits.suite, names);
-    if (failed) return `this fails without any mutant: ${failed}`;
-    const lost = kills.find(({ test }) => test && ![...names].some((name) => new RegExp(test).test(name)));
-    if (lost) return `${lost.mutant.name} names a test that does not exist: ${lost.file} -t "${lost.test}"`;
+    if (failed) return { failed, lost: [] };
   }
-  return undefined;
+  const exists = (test) => [...names].some((name) => new RegExp(test).test(name));
+  const lost = mutants.flatMap((mutant) =>
+    mutant.kills
+      .filter(({ test }) => test !== undefined && !exists(test))
+      .map(({ file, test }) => ({
+        mutant,
+        outcome: `names a test that does not exist: ${file} -t "${test}"`,
+      })),
+  );
+  return { lost };
 }
 
 /** The first test that fails, with its waker. Adds the names of all to `names`. */
