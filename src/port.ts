@@ -76,7 +76,7 @@ export class CompletionPort {
   readonly id: number;
   readonly backend: BackendName;
   readonly waker: "loop" | "thread";
-  /** @internal */ readonly rings = new Rings();
+  /** @internal */ readonly rings: Rings;
   /** @internal */ readonly native: NativePort;
   readonly #handles: (TcpSocket | TcpListener | undefined)[] = [];
   readonly #waiting: (Waiting | undefined)[] = [undefined];
@@ -88,7 +88,6 @@ export class CompletionPort {
   #placedAt = 0;
   #packets: Uint8Array[] = [];
   #packetsWait = false; // for a listener
-  #blockadesSeen = 0;
   #posted = 0;
   #openHandles = 0;
   #pendingOperations = 0;
@@ -103,11 +102,13 @@ export class CompletionPort {
     system.raiseDescriptorLimit();
     this.native = openNative(
       { backend, loop: wakerOf(options.waker) === "loop", batch, polls },
-      this.rings,
       () => this.#deliver(),
-      () => immediately(() => this.native.turn()),
+      (referenced) => {
+        const turn = immediately(() => this.native.turn());
+        if (!referenced) turn.unref();
+      },
     );
-    this.rings.port = this.native;
+    this.rings = new Rings(this.native);
     const description = this.native.describe();
     this.id = description.id;
     this.backend = backend;
@@ -261,7 +262,7 @@ export class CompletionPort {
 
   /** @internal Whether sockets have still to hear that bytes of theirs wait in the engine. */
   get blockadeNewsIsDue(): boolean {
-    return this.rings.blockades !== this.#blockadesSeen;
+    return this.rings.blockadeNewsIsDue;
   }
 
   /** @internal Received bytes as a view, good only while their completion is delivered. */
@@ -334,7 +335,7 @@ export class CompletionPort {
           this.#read(words, at),
         );
       case CompletionKind.blocked:
-        this.#blockadesSeen++;
+        this.rings.blockadeSeen();
         return this.#socket(index).blocked(result);
       case CompletionKind.drained:
         return this.#socket(index).drained();
@@ -393,7 +394,7 @@ export class CompletionPort {
   #takePackets(): void {
     this.#packetsWait = this.#listeners.size === 0;
     if (this.#packetsWait || this.closed) return;
-    const packets = this.#packets.concat(this.native.takePackets());
+    const packets = this.#packets.concat(this.native.takePackets(256));
     let next = 0;
     while (next < packets.length && this.#listeners.size > 0 && !this.closed) {
       this.#posted++;
@@ -445,6 +446,7 @@ export class CompletionPort {
     if (!openPorts.has(this) || this.#openHandles > 0 || this.#pendingOperations > 0) return;
     openPorts.delete(this);
     this.#lastStats = this.native.stats();
+    this.rings.close();
     this.native.close();
     // After the promises of all that has ended, however many hops they take.
     immediately(() => this.#closing?.resolve());
@@ -485,12 +487,11 @@ function wakerOf(option: unknown): "loop" | "thread" {
 
 function openNative(
   options: { backend: string; loop: boolean; batch: number; polls: number },
-  rings: Rings,
   deliver: () => void,
-  yieldTurn: () => void,
+  yieldTurn: (referenced: boolean) => void,
 ): NativePort {
   try {
-    return new addon.Port(options, rings.memory, rings.received.buffer as ArrayBuffer, deliver, yieldTurn);
+    return new addon.Port(options, deliver, yieldTurn);
   } catch (error) {
     const refused = (error as { portside?: { code: number; native: number } }).portside;
     if (!refused) throw error;

@@ -3,60 +3,96 @@ import { addon, type NativePort } from "./native.js";
 
 const { layout } = addon;
 
-// Memory that no program can detach: structuredClone and ArrayBuffer.prototype.transfer refuse it, while they would
-// take an ordinary ArrayBuffer away from under the engine. (The WebAssembly types belong to the DOM library, which
-// a server has no other use for.)
-declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-};
-const wasmPage = 65536;
-
-function lastingMemory(bytes: number): ArrayBuffer {
-  const pages = Math.ceil(bytes / wasmPage);
-  return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
-}
+// Taken at load, and called without looking anything up: who replaces a built-in later does not get to see the
+// rings as its `this` or its argument.
+const { Int32Array, Uint8Array } = globalThis;
+const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <This, Args extends unknown[], Result>(
+  method: (this: This, ...args: Args) => Result,
+) => (self: This, ...args: Args) => Result;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+const setBytes = uncurry(typedArray.set as (this: Uint8Array, bytes: ArrayLike<number>, at: number) => void);
+const lengthOf = uncurry(
+  Object.getOwnPropertyDescriptor(typedArray, "byteLength")?.get as (this: Uint8Array) => number,
+);
+const bufferOf = uncurry(
+  Object.getOwnPropertyDescriptor(typedArray, "buffer")?.get as (this: Uint8Array) => ArrayBufferLike,
+);
+const offsetOf = uncurry(
+  Object.getOwnPropertyDescriptor(typedArray, "byteOffset")?.get as (this: Uint8Array) => number,
+);
+type WriteText = (this: Uint8Array, text: string, at: number, length: number) => number;
+// What Buffer.prototype.write calls for UTF-8; its types leave it out.
+const { utf8Write } = Buffer.prototype as unknown as { utf8Write: WriteText };
+const writeText = uncurry(utf8Write);
+const bufferOver = Buffer.from as (memory: ArrayBuffer, at: number, length: number) => Uint8Array;
+const soon = queueMicrotask;
 
 /** Sends up to this size are copied into the rings; larger ones go to the OS from where they lie. */
 export const smallSend = 8192;
+
+// Those of open ports. What was written and not handed over yet must not be lost with the process.
+const open = new Set<Rings>();
+let exiting = false;
+process.on("exit", () => {
+  exiting = true;
+  for (const rings of open) rings.flush();
+});
 
 /**
  * JavaScript's side of the rings: submissions are written as a few integers and taken by the engine once per tick;
  * completions are read where the engine put them.
  */
 export class Rings {
-  readonly memory = lastingMemory(layout.ringsSize);
-  /** Where received bytes lie while their completions are delivered. A program may hold views of it (`borrow`). */
-  readonly received = new Uint8Array(lastingMemory(layout.receiveSpaceSize));
-  readonly completions = new Int32Array(
-    this.memory,
-    layout.completionsAt,
-    layout.completionCapacity * Words.each,
-  );
-  readonly #control = new Int32Array(this.memory, 0, 16);
-  readonly #submissions = new Int32Array(
-    this.memory,
-    layout.submissionsAt,
-    layout.submissionCapacity * Words.each,
-  );
-  readonly #sendSpace = Buffer.from(this.memory, layout.sendSpaceAt, layout.sendSpaceSize);
+  readonly completions: Int32Array;
+  readonly #port: NativePort;
+  readonly #control: Int32Array;
+  readonly #submissions: Int32Array;
+  readonly #sendSpace: Uint8Array;
+  #received: Uint8Array<ArrayBuffer>;
   #sendSpaceUsed = 0;
-  #sendSpaceEpoch = -1;
+  #sendSpaceEpoch: number;
+  #blockadesSeen: number;
   #flushScheduled = false;
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#control[ControlWord.submissions] !== 0) this.port.submit();
+    if (this.#control[ControlWord.submissions] !== 0) this.#port.submit();
   };
 
-  /** Set once the engine exists, which needs this memory first. */
-  port!: NativePort;
+  constructor(port: NativePort) {
+    const { rings, received } = port.memory();
+    const words = Words.each;
+    this.#port = port;
+    this.#control = new Int32Array(rings, 0, 16);
+    this.#submissions = new Int32Array(rings, layout.submissionsAt, layout.submissionCapacity * words);
+    this.completions = new Int32Array(rings, layout.completionsAt, layout.completionCapacity * words);
+    this.#sendSpace = bufferOver(rings, layout.sendSpaceAt, layout.sendSpaceSize);
+    this.#received = new Uint8Array(received);
+    this.#sendSpaceEpoch = this.epoch;
+    this.#blockadesSeen = this.#control[ControlWord.blockades] as number;
+    open.add(this);
+  }
+
+  /** The port is being closed: nothing is left to be handed over. */
+  close(): void {
+    open.delete(this);
+  }
 
   get completionCount(): number {
     return this.#control[ControlWord.completions] as number;
   }
 
-  /** Changes whenever the engine has taken the submissions. */
+  /** Changes whenever the engine has taken the submissions. It wraps. */
   get epoch(): number {
     return this.#control[ControlWord.epoch] as number;
+  }
+
+  /**
+   * Where received bytes lie while their completions are delivered. A program may hold views of it (`borrow`), and
+   * take its memory away by them; the engine goes on in new memory, where this batch's bytes lie at the same places.
+   */
+  get received(): Uint8Array<ArrayBuffer> {
+    if (lengthOf(this.#received) === 0) this.#received = new Uint8Array(this.#port.renewReceived());
+    return this.#received;
   }
 
   submit(
@@ -84,13 +120,15 @@ export class Rings {
     // Within a turn the engine takes what was written when JavaScript returns.
     if (control[ControlWord.turning] === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
-      queueMicrotask(this.#flush);
+      soon(this.#flush);
     }
+    // No microtask runs any more.
+    if (exiting) this.flush();
   }
 
   /** Hands over what was written now. */
   flush(): void {
-    this.port.submit();
+    this.#port.submit();
   }
 
   /** Of the last send that was handed over: bytes the OS did not take. */
@@ -98,14 +136,19 @@ export class Rings {
     return this.#control[ControlWord.left] as number;
   }
 
-  /** How many `blocked` completions the engine has written so far, delivered or not. */
-  get blockades(): number {
-    return this.#control[ControlWord.blockades] as number;
+  /** Whether sockets have still to hear that bytes of theirs wait in the engine. */
+  get blockadeNewsIsDue(): boolean {
+    return this.#control[ControlWord.blockades] !== this.#blockadesSeen;
+  }
+
+  /** A `blocked` completion was delivered. Both sides' counters wrap at 32 bits. */
+  blockadeSeen(): void {
+    this.#blockadesSeen = (this.#blockadesSeen + 1) | 0;
   }
 
   /** Where in the receive space these bytes lie, as a submission names it; -1 when they lie elsewhere. */
   receivedOffset(data: Uint8Array): number {
-    return data.buffer === this.received.buffer ? layout.sendSpaceSize + data.byteOffset : -1;
+    return bufferOf(data) === bufferOf(this.#received) ? layout.sendSpaceSize + offsetOf(data) : -1;
   }
 
   /** Room for a small send; submit() must follow before the next call. */
@@ -127,12 +170,12 @@ export class Rings {
   place(data: Uint8Array | string, at: number): number {
     let length: number;
     if (typeof data === "string") {
-      length = this.#sendSpace.write(data, at, "utf8");
+      length = writeText(this.#sendSpace, data, at, layout.sendSpaceSize - at);
     } else {
-      length = data.byteLength;
+      length = lengthOf(data);
       // A detached one has no bytes, and must not be touched.
       if (length === 0) return 0;
-      this.#sendSpace.set(data, at);
+      setBytes(this.#sendSpace, data, at);
     }
     this.#sendSpaceUsed = at + length;
     return length;
