@@ -119,7 +119,14 @@ interface Layout {
 
 interface Addon {
   Port: new (
-    options: { backend: string; loop: boolean; batch: number; polls: number },
+    options: {
+      backend: string;
+      loop: boolean;
+      batch: number;
+      polls: number;
+      /** Memory for the receive space that cannot be detached; without it the addon takes its own. */
+      received?: ArrayBuffer | undefined;
+    },
     deliver: () => void,
     /** turn() is to be called by setImmediate, which keeps the process alive only if `referenced`. */
     yieldTurn: (referenced: boolean) => void,

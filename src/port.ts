@@ -5,6 +5,7 @@ import { clone, restore } from "./clone.js";
 import { closedError, PortsideError, reportUncaught, systemError, typeError, valueError } from "./errors.js";
 import type { TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, SubmissionFlag, Words } from "./names.js";
+import { undetachableMemory } from "./lasting_memory.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
 import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
@@ -491,7 +492,7 @@ function openNative(
   yieldTurn: (referenced: boolean) => void,
 ): NativePort {
   try {
-    return new addon.Port(options, deliver, yieldTurn);
+    return new addon.Port({ ...options, received: undetachableMemory() }, deliver, yieldTurn);
   } catch (error) {
     const refused = (error as { portside?: { code: number; native: number } }).portside;
     if (!refused) throw error;

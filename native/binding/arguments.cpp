@@ -30,6 +30,10 @@ class Options {
     const Napi::Value got = get(name);
     return !got.IsEmpty() && napi_get_value_bool(env_, got, &value) == napi_ok && value;
   }
+  napi_value array_buffer(const char* name) const {
+    const Napi::Value value = get(name);
+    return !value.IsEmpty() && value.IsArrayBuffer() ? napi_value(value) : nullptr;
+  }
   // Empty where there is no such text.
   std::string text(const char* name) const {
     const Napi::Value value = get(name);
@@ -150,7 +154,8 @@ PortParameters port_parameters(Napi::Value value) {
           .loop = options.flag("loop"),
           .batch = options.number("batch", 1, completion_capacity),
           .polls = options.number("polls", 1, most_polls),
-          .counters_start = options.number("countersStart", 0, 0xffffffff)};
+          .counters_start = options.number("countersStart", 0, 0xffffffff),
+          .received = options.array_buffer("received")};
 }
 
 }  // namespace portside

@@ -40,6 +40,7 @@ struct PortParameters {
   std::uint32_t batch = 1;
   std::uint32_t polls = 1;
   std::uint32_t counters_start = 0;
+  napi_value received = nullptr;  // memory that no program can detach, where the host has such
 };
 PortParameters port_parameters(Napi::Value options);
 

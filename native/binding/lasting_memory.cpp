@@ -84,13 +84,37 @@ LastingMemory::Failure LastingMemory::renew(napi_env env, std::size_t size) {
   clear();
   env_ = env;
   block_ = block;
+  data_ = block->data();
   array_buffer_ = reference;
   return Failure::none;
+}
+
+bool LastingMemory::adopt(napi_env env, napi_value array_buffer, std::size_t size) {
+  void* data = nullptr;
+  size_t length = 0;
+  if (napi_get_arraybuffer_info(env, array_buffer, &data, &length) != napi_ok || length < size) return false;
+  // Memory that obeys is not what is wanted.
+  if (napi_detach_arraybuffer(env, array_buffer) == napi_ok) return false;
+  napi_ref reference = nullptr;
+  if (napi_create_reference(env, array_buffer, 1, &reference) != napi_ok) return false;
+  clear();
+  env_ = env;
+  data_ = static_cast<std::uint8_t*>(data);
+  array_buffer_ = reference;
+  return true;
 }
 
 void LastingMemory::clear() {
   if (array_buffer_) (void)napi_delete_reference(env_, std::exchange(array_buffer_, nullptr));
   if (block_) std::exchange(block_, nullptr)->release();
+  data_ = nullptr;
+}
+
+void LastingMemory::swap(LastingMemory& other) {
+  std::swap(env_, other.env_);
+  std::swap(block_, other.block_);
+  std::swap(data_, other.data_);
+  std::swap(array_buffer_, other.array_buffer_);
 }
 
 napi_value LastingMemory::array_buffer() const {

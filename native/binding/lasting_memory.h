@@ -43,9 +43,14 @@ class LastingMemory {
 
   enum class Failure : std::uint8_t { none, no_memory, refused };
 
-  // Leaves what it held as it was when it fails.
+  // Memory of ours. Leaves what it held as it was when it fails.
   Failure renew(napi_env env, std::size_t size);
-  std::uint8_t* data() const { return block_ ? block_->data() : nullptr; }
+  // Memory of the host's that no program can detach. False when it is too small, or can be detached.
+  bool adopt(napi_env env, napi_value array_buffer, std::size_t size);
+  std::uint8_t* data() const { return data_; }
+  // Good even after the ArrayBuffer was detached.
+  bool is_ours() const { return block_ != nullptr; }
+  void swap(LastingMemory& other);
   // Null while JavaScript cannot run any more.
   napi_value array_buffer() const;
   // A program has taken the ArrayBuffer's memory away from it.
@@ -56,6 +61,7 @@ class LastingMemory {
 
   napi_env env_ = nullptr;
   MemoryBlock* block_ = nullptr;
+  std::uint8_t* data_ = nullptr;
   napi_ref array_buffer_ = nullptr;
 };
 

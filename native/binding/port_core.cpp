@@ -1,5 +1,6 @@
 #include "port_core.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -20,13 +21,13 @@ PortCore::Refusal refusal_of(LastingMemory::Failure failure) {
 PortCore::PortCore(Napi::Env env, Napi::Function deliver, Napi::Function yield)
     : env_(env), deliver_(Napi::Persistent(deliver)), yield_(Napi::Persistent(yield)) {}
 
-PortCore* PortCore::open(Napi::Env env, const EngineOptions& options, WakerKind kind, Napi::Function deliver,
+PortCore* PortCore::open(Napi::Env env, const PortParameters& parameters, Napi::Function deliver,
                          Napi::Function yield, Refusal& refusal) {
   auto* core = new (std::nothrow) PortCore(env, deliver, yield);
   refusal = {no_memory, "memory"};
   if (!core) return nullptr;
   try {
-    refusal = core->start(options, kind);
+    refusal = core->start(parameters);
   } catch (const std::bad_alloc&) {
     refusal = {no_memory, "memory"};
   }
@@ -36,18 +37,26 @@ PortCore* PortCore::open(Napi::Env env, const EngineOptions& options, WakerKind 
   return nullptr;
 }
 
-PortCore::Refusal PortCore::start(const EngineOptions& options, WakerKind kind) {
-  for (auto [memory, size] : {std::pair(&rings_, rings_size), std::pair(&received_, receive_space_size)}) {
-    const Refusal refusal = refusal_of(memory->renew(env_, size));
-    if (refusal.error) return refusal;
-  }
+PortCore::Refusal PortCore::make_memory(const PortParameters& parameters) {
+  if (const auto failure = rings_.renew(env_, rings_size); failure != LastingMemory::Failure::none)
+    return refusal_of(failure);
+  if (parameters.received && received_.adopt(env_, parameters.received, receive_space_size)) return {};
+  return refusal_of(received_.renew(env_, receive_space_size));
+}
+
+PortCore::Refusal PortCore::start(const PortParameters& parameters) {
+  if (const Refusal refusal = make_memory(parameters); refusal.error) return refusal;
+  const EngineOptions options{.backend = parameters.backend.c_str(),
+                              .batch = parameters.batch,
+                              .polls = parameters.polls,
+                              .counters_start = parameters.counters_start};
   engine_ = std::make_unique<Engine>(options, Rings(rings_.data(), received_.data()),
                                      [this] { return deliver(); });
   if (const Error error = engine_->open()) return {error, "a descriptor for the kernel's queue"};
   // A worker that is terminated with an open handle in its loop aborts the process.
   if (napi_add_async_cleanup_hook(env_, environment_ends, this, &cleanup_) != napi_ok)
     return {{ErrorCode::AGAIN, 0}, "an environment that does not end"};
-  const Refusal refusal = start_waker(kind);
+  const Refusal refusal = start_waker(parameters.loop ? WakerKind::loop : WakerKind::thread);
   if (refusal.error) return refusal;
   engine_->open_mailbox([this] { waker_->wake(); });
   update();  // from now on the waker waits
@@ -69,8 +78,21 @@ PortCore::Refusal PortCore::start_waker(WakerKind kind) {
 // Nothing may be received into memory that a program has taken. Without new memory, receiving waits.
 void PortCore::keep_received() {
   if (!received_.is_detached()) return;
-  const bool renewed = received_.renew(env_, receive_space_size) == LastingMemory::Failure::none;
-  engine_->move_received(renewed ? received_.data() : nullptr);
+  LastingMemory taken;
+  taken.swap(received_);
+  if (received_.renew(env_, receive_space_size) != LastingMemory::Failure::none) {
+    engine_->move_received(nullptr);
+    taken.swap(received_);  // detached, so that it is tried again
+    return;
+  }
+  if (taken.is_ours()) std::copy_n(taken.data(), engine_->received_bytes(), received_.data());
+  engine_->move_received(received_.data());
+}
+
+void PortCore::take_submissions() {
+  const Napi::HandleScope scope(env_);
+  keep_received();  // what is sent may lie there
+  engine_->take_submissions();
 }
 
 napi_value PortCore::received() {
@@ -146,7 +168,7 @@ void PortCore::close() {
 void PortCore::environment_ends(napi_async_cleanup_hook_handle /*handle*/, void* data) {
   auto* core = static_cast<PortCore*>(data);
   // Last words: what was submitted and not yet taken. Nobody can be told how it went.
-  if (!core->closing_) core->engine_->take_submissions();
+  if (!core->closing_) core->take_submissions();
   core->close();
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "../engine/engine.h"
+#include "arguments.h"
 #include "lasting_memory.h"
 #include "wakers.h"
 
@@ -23,7 +24,7 @@ class PortCore final : public WakerHost {
   };
 
   // Null, with the reason, when there is not enough of something.
-  static PortCore* open(Napi::Env env, const EngineOptions& options, WakerKind kind, Napi::Function deliver,
+  static PortCore* open(Napi::Env env, const PortParameters& parameters, Napi::Function deliver,
                         Napi::Function yield, Refusal& refusal);
 
   Engine& engine() { return *engine_; }
@@ -33,6 +34,8 @@ class PortCore final : public WakerHost {
   // taken the old one's away.
   napi_value rings() const { return rings_.array_buffer(); }
   napi_value received();
+
+  void take_submissions();
 
   // After submissions, or anything else that may need a turn.
   void update();
@@ -50,7 +53,8 @@ class PortCore final : public WakerHost {
   PortCore(Napi::Env env, Napi::Function deliver, Napi::Function yield);
   ~PortCore() = default;
 
-  Refusal start(const EngineOptions& options, WakerKind kind);
+  Refusal start(const PortParameters& parameters);
+  Refusal make_memory(const PortParameters& parameters);
   Refusal start_waker(WakerKind kind);
   bool deliver();
   bool call_deliver();

@@ -67,13 +67,8 @@ PortObject::PortObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortOb
         .ThrowAsJavaScriptException();
     return;
   }
-  const EngineOptions engine{.backend = parameters.backend.c_str(),
-                             .batch = parameters.batch,
-                             .polls = parameters.polls,
-                             .counters_start = parameters.counters_start};
   PortCore::Refusal refusal;
-  core_ = PortCore::open(env, engine, parameters.loop ? WakerKind::loop : WakerKind::thread,
-                         info[1].As<Napi::Function>(), info[2].As<Napi::Function>(), refusal);
+  core_ = PortCore::open(env, parameters, info[1].As<Napi::Function>(), info[2].As<Napi::Function>(), refusal);
   if (core_) return;
   auto failure = Napi::Error::New(env, std::string("a port cannot be opened without ") + refusal.missing);
   auto details = describe_error(env, refusal.error, "open");
@@ -98,7 +93,7 @@ Napi::Value PortObject::renew_received(const Napi::CallbackInfo& info) {
 
 Napi::Value PortObject::submit(const Napi::CallbackInfo& info) {
   if (core_) {
-    core_->engine().take_submissions();
+    core_->take_submissions();
     core_->update();
   }
   return info.Env().Undefined();
@@ -116,7 +111,7 @@ Napi::Value PortObject::send(const Napi::CallbackInfo& info) {
   if (env.IsExceptionPending()) return {};
   if (!core_ || !views || !token) return Napi::Number::New(env, 0);
   // What was submitted before goes before.
-  core_->engine().take_submissions();
+  core_->take_submissions();
   const auto left = core_->engine().send(id, *token, bytes_of(env, *views), flags);
   core_->update();
   return Napi::Number::New(env, static_cast<double>(left));
@@ -144,7 +139,7 @@ Napi::Value PortObject::connect(const Napi::CallbackInfo& info) {
   parameters.token = whole_number(info[1], max_token).value_or(0);
   if (env.IsExceptionPending()) return {};
   if (!core_) return answer(env, stale_handle, "connect");
-  core_->engine().take_submissions();
+  core_->take_submissions();
   const auto opened = core_->engine().connect(parameters);
   core_->update();
   return answer(env, opened);

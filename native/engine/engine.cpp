@@ -107,12 +107,6 @@ Opened Engine::connect(const ConnectParameters& parameters) {
   return backend_->connect(parameters);
 }
 
-void Engine::move_received(std::uint8_t* base) {
-  const std::uint8_t* before = rings_.received();
-  if (before && base) std::copy_n(before, received_.used(), base);
-  rings_.move_received(base);
-}
-
 void Engine::start_timer(const Submission& submission) {
   auto* operation = new TimerOperation;
   operation->token = operation->timer.token = submission.token;

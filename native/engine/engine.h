@@ -38,9 +38,9 @@ class Engine {
 
   Rest rest();
 
-  // The receive space lies here from now on, with the bytes that the present batch tells of; null: received
-  // bytes have no place for the time being.
-  void move_received(std::uint8_t* base);
+  // The receive space lies here from now on; null: received bytes have no place for the time being.
+  void move_received(std::uint8_t* base) { rings_.move_received(base); }
+  std::uint32_t received_bytes() const { return received_.used(); }  // those that the present batch tells of
 
   Backend& backend() { return *backend_; }
   const Counters& counters() const { return counters_; }
