@@ -28,6 +28,7 @@ class IocpBackend final : public StreamBackend {
   bool has_ready() const override {
     return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
   }
+  Error prepare_to_block() override { return {}; }
   void block(int timeout) noexcept override { port_.block(timeout); }
   void wake() noexcept override { port_.wake(); }
   int descriptor() const override { return -1; }
