@@ -335,7 +335,7 @@ export class CompletionPort {
         );
       case CompletionKind.blocked:
         this.#blockadesSeen++;
-        return this.#socket(index).blocked(result);
+        return this.#socket(index).blocked();
       case CompletionKind.drained:
         return this.#socket(index).drained();
       case CompletionKind.shortage:

@@ -300,7 +300,8 @@ export class TcpSocket {
     // What the engine has taken is its to count; it is asked where its news is still on the way.
     if (this.#epoch !== epoch) {
       this.#fresh = 0;
-      if (this.owner.blockadeNewsIsDue) this.#queued = this.owner.native.queued(this.index, this.generation);
+      if (this.#queued > 0 || this.owner.blockadeNewsIsDue)
+        this.#queued = this.owner.native.queued(this.index, this.generation);
     }
     this.#epoch = epoch;
     this.#fresh += bytes;
@@ -369,9 +370,9 @@ export class TcpSocket {
     this.#state &= ~State.shutDown;
   }
 
-  /** @internal Bytes of write() wait in the engine. */
-  blocked(bytes: number): void {
-    this.#queued += bytes;
+  /** @internal Bytes of write() wait in the engine, where none did. */
+  blocked(): void {
+    this.#queued = this.owner.native.queued(this.index, this.generation);
   }
 
   /** @internal A large write has left bytes waiting: its own answer depends on them. */
