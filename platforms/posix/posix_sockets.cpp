@@ -217,6 +217,7 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
 
 // Of a connection that its peer has reset the BSDs say EINVAL.
 Error shutdown_sending(int descriptor) {
+  if (refusals::strikes()) return error_of(ENOBUFS);
   if (::shutdown(descriptor, SHUT_WR) == 0) return {};
   return errno == EINVAL ? Error{ErrorCode::NOTCONN, errno} : last_error();
 }
