@@ -222,7 +222,7 @@ export class Core {
         );
       case CompletionKind.blocked:
         this.rings.blockadeSeen();
-        return inner.blocked(this.#socket(index), result);
+        return inner.blocked(this.#socket(index));
       case CompletionKind.drained:
         return inner.drained(this.#socket(index));
       case CompletionKind.shortage:

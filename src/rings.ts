@@ -5,8 +5,6 @@ import { soon } from "./scheduling.js";
 
 const { layout } = addon;
 
-const { Int32Array, Uint8Array } = globalThis;
-
 // V8 keeps typed arrays of up to so many bytes on its own heap, where they are cheapest.
 const onHeap = 64;
 

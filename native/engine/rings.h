@@ -50,7 +50,7 @@ enum class CompletionKind : std::int32_t {
   data,       // push style: result = bytes, offset
   end,        // push style: the peer's FIN
   failed,     // push style receive (token 0), or a send nobody waits for (token 1)
-  blocked,    // result = bytes queued by sends nobody waits for
+  blocked,    // bytes of sends nobody waits for are queued, where none were
   drained,    // everything queued was taken
   shortage,   // listener: accepting pauses (error), or goes on (no error)
   closed,     // always the last of its handle

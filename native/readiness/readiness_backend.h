@@ -45,6 +45,7 @@ class ReadinessBackend final : public StreamBackend {
     return sockets::receive(handle.descriptor, into);
   }
   void await_data(Handle& /*handle*/) override {}
+  void try_again(Handle& handle) override;
 
   // readiness_send.cpp
   void await_room(Handle& handle) override;

@@ -35,6 +35,9 @@ void close(int descriptor);
 // Makes the close that follows an RST instead of a FIN.
 void prepare_reset(int descriptor);
 
+// Whether a connection that stood does so no more, as its peer has reset it.
+bool is_gone(int descriptor);
+
 Error set_no_delay(int descriptor, bool on);
 Error set_keep_alive(int descriptor, std::int32_t delay);
 Error local_end(int descriptor, PackedAddress& into);

@@ -54,6 +54,7 @@ class KqueuePoller final : public Poller {
   // is no handle's.
   int wakeup_read_ = -1;
   int wakeup_write_ = -1;
+  std::atomic<bool> wake_is_under_way_ = false;
   std::vector<KernelEvent> changes_;  // of the call to come
   std::vector<KernelEvent> receipts_;
   std::array<KernelEvent, events_per_wait> kernel_events_{};
