@@ -83,6 +83,8 @@ export class TcpListener {
       this.#closed = true;
       if (this.#signal) unwatch(this.#signal, this);
       this.owner.rings.submit(Opcode.close, this.index, this.generation, 0, 0, 0, 0);
+      // At once: whoever listens there next may do so without waiting, on another completion port too.
+      this.owner.rings.flush();
     }
     return this.owner.whenClosed(this);
   }

@@ -1,4 +1,4 @@
-import { type Abortable, checkSignal, unwatch, watch } from "./abort.js";
+import { type Abortable, admitSignal, unwatch, watch } from "./abort.js";
 import { bytesOfView, lengthOfView } from "./bytes.js";
 import { abortError, canceledError, type PortsideError, systemError } from "./errors.js";
 import { errorName } from "./native.js";
@@ -58,6 +58,7 @@ function keep(resolve: (value: never) => void, reject: (reason: unknown) => void
 /** Cancels an operation when its signal is aborted. */
 class Cancellation implements Abortable {
   aborted = false;
+  reason: unknown = undefined;
 
   constructor(
     readonly port: CompletionPort,
@@ -67,8 +68,9 @@ class Cancellation implements Abortable {
     watch(signal, this);
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     this.aborted = true;
+    this.reason = reason;
     this.port.cancel(this.token);
   }
 }
@@ -98,7 +100,7 @@ export abstract class Pending<T> implements Waiting {
     if (outcome.error === 0) return this.succeed(port, outcome);
     const error = outcomeError(this.syscall, outcome);
     if (!cancellation?.aborted || error.code !== "ECANCELED") return this.reject(error);
-    this.reject(abortError(this.syscall, cancellation.signal.reason, { bytesSent: error.bytesSent }));
+    this.reject(abortError(this.syscall, cancellation.reason, { bytesSent: error.bytesSent }));
   }
 
   protected abstract readonly syscall: string;
@@ -183,8 +185,5 @@ export function signalOf(
   options: { signal?: AbortSignal | undefined } | undefined,
   syscall: string,
 ): AbortSignal | undefined {
-  const signal = options?.signal;
-  checkSignal(signal);
-  if (signal?.aborted) throw abortError(syscall, signal.reason);
-  return signal;
+  return admitSignal(options?.signal, syscall);
 }

@@ -4,7 +4,7 @@ import { closedError, type PortsideError, stateError, systemError, typeError, va
 import { Opcode, SubmissionFlag } from "./names.js";
 import type { NativeAddress } from "./native.js";
 import { toError } from "./native.js";
-import { checkBoolean, checkKeepAliveDelay, checkOptions, checkReceiveSize } from "./options.js";
+import { checkBoolean, checkInteger, checkOptions, checkReceiveSize, keepAliveSettings } from "./options.js";
 import {
   type Outcome,
   outcomeError,
@@ -45,12 +45,12 @@ export interface SocketHandlers {
 
 export interface SignalOptions {
   /** Cancels the operation: it rejects with an `AbortError` (code `ECANCELED`), unless it had already finished. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ReceiveOptions extends SignalOptions {
   /** The most bytes wanted; default, and most: 65536. */
-  size?: number;
+  size?: number | undefined;
 }
 
 const enum State {
@@ -217,12 +217,28 @@ export class TcpSocket {
     return this;
   }
 
-  /** Whether the OS probes an idle connection; `delay` in milliseconds before the first probe, default the OS's. */
-  setKeepAlive(on = true, delay?: number): this {
-    checkBoolean("on", on);
-    const milliseconds = checkKeepAliveDelay("delay", delay);
+  /**
+   * Whether the OS probes an idle connection: `delay` milliseconds before the first probe and `interval` between two,
+   * 1000 to 32 767 000 each, and after `count` without an answer, 1 to 127, the connection ends with `ETIMEDOUT`. What is
+   * left out stays as it is, which is the OS's own; so does a delay of 0. Where it has no such interval or count:
+   * `ENOTSUP`. What is refused changes nothing.
+   */
+  setKeepAlive(on = true, delay?: number, interval?: number, count?: number): this {
+    const settings = keepAliveSettings(on, delay, interval, count);
     this.#checkOpen("setsockopt");
-    const refused = this.owner.native.setKeepAlive(this.index, this.generation, on ? milliseconds : 0);
+    const refused = this.owner.native.setKeepAlive(this.index, this.generation, ...settings);
+    if (refused) throw toError(refused);
+    return this;
+  }
+
+  /**
+   * Milliseconds that sent bytes may stay unacknowledged before the connection ends with `ETIMEDOUT` (TCP_USER_TIMEOUT,
+   * RFC 5482); 0: the OS's patience. `ENOTSUP` where the OS has none.
+   */
+  setUserTimeout(milliseconds: number): this {
+    checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
+    this.#checkOpen("setsockopt");
+    const refused = this.owner.native.setUserTimeout(this.index, this.generation, milliseconds);
     if (refused) throw toError(refused);
     return this;
   }

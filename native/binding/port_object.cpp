@@ -62,12 +62,20 @@ IpAddress address_of(const Napi::Object& object, const char* text, const char* p
           static_cast<std::uint16_t>(integer_of(object, port))};
 }
 
+// As JavaScript writes it: 0 for off, -1 for on with the OS's own delay, or the delay.
+KeepAlive keep_alive_of(std::int32_t delay, std::int32_t interval, std::int32_t count) {
+  return {.on = delay != 0, .delay = delay > 0 ? delay : 0, .interval = interval, .count = count};
+}
+
 SocketSettings settings_of(const Napi::Object& object) {
-  return {.receive_buffer_size = integer_of(object, "receiveBufferSize"),
-          .send_buffer_size = integer_of(object, "sendBufferSize"),
-          .keep_alive = integer_of(object, "keepAlive"),
-          .no_delay = flag_of(object, "noDelay"),
-          .unbuffered_sends = flag_of(object, "unbufferedSends")};
+  return {
+      .receive_buffer_size = integer_of(object, "receiveBufferSize"),
+      .send_buffer_size = integer_of(object, "sendBufferSize"),
+      .keep_alive = keep_alive_of(integer_of(object, "keepAlive"), integer_of(object, "keepAliveInterval"),
+                                  integer_of(object, "keepAliveCount")),
+      .user_timeout = integer_of(object, "userTimeout"),
+      .no_delay = flag_of(object, "noDelay"),
+      .unbuffered_sends = flag_of(object, "unbufferedSends")};
 }
 
 AcceptSettings accepting_of(const Napi::Object& object) {
@@ -100,6 +108,8 @@ Napi::Function PortObject::define(Napi::Env env) {
                          InstanceMethod<&PortObject::address>("address"),
                          InstanceMethod<&PortObject::set_no_delay>("setNoDelay"),
                          InstanceMethod<&PortObject::set_keep_alive>("setKeepAlive"),
+                         InstanceMethod<&PortObject::set_user_timeout>("setUserTimeout"),
+                         InstanceMethod<&PortObject::connect_has_ended>("connectHasEnded"),
                          InstanceMethod<&PortObject::set_handle_referenced>("setHandleReferenced"),
                          InstanceMethod<&PortObject::queued>("queued"),
                          InstanceMethod<&PortObject::set_referenced>("setReferenced"),
@@ -179,6 +189,8 @@ Napi::Value PortObject::listen(const Napi::CallbackInfo& info) {
                                     .reuse_port = flag_of(options, "reusePort"),
                                     .settings = settings_of(options),
                                     .accepting = accepting_of(options)};
+  // A listener that was closed before is to leave its port first.
+  core_->engine().take_submissions();
   const auto opened = core_->engine().backend().listen(parameters);
   core_->update();
   return answer(info.Env(), opened);
@@ -219,8 +231,20 @@ Napi::Value PortObject::set_no_delay(const Napi::CallbackInfo& info) {
 
 Napi::Value PortObject::set_keep_alive(const Napi::CallbackInfo& info) {
   if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
-  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), integer(info, 2)),
+  const KeepAlive wanted = keep_alive_of(integer(info, 2), integer(info, 3), integer(info, 4));
+  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), wanted), "setsockopt");
+}
+
+Napi::Value PortObject::set_user_timeout(const Napi::CallbackInfo& info) {
+  if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
+  return answer(info.Env(), core_->engine().backend().set_user_timeout(handle_id(info), integer(info, 2)),
                 "setsockopt");
+}
+
+Napi::Value PortObject::connect_has_ended(const Napi::CallbackInfo& info) {
+  const bool ended = !core_ || core_->engine().backend().connect_has_ended(handle_id(info));
+  if (core_) core_->update();
+  return Napi::Boolean::New(info.Env(), ended);
 }
 
 Napi::Value PortObject::set_handle_referenced(const Napi::CallbackInfo& info) {

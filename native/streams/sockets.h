@@ -36,7 +36,9 @@ void close(int descriptor);
 void prepare_reset(int descriptor);
 
 Error set_no_delay(int descriptor, bool on);
-Error set_keep_alive(int descriptor, std::int32_t delay);
+// What is refused leaves keep-alive switched as it was.
+Error set_keep_alive(int descriptor, const KeepAlive& wanted);
+Error set_user_timeout(int descriptor, std::int32_t milliseconds);  // 0: as the OS has it
 Error local_address(int descriptor, IpAddress& into);
 Error remote_address(int descriptor, IpAddress& into);
 

@@ -96,7 +96,8 @@ Error adopt(int descriptor, const SocketSettings& settings) {
   Error error;
   if (settings.no_delay && !inherits_no_delay(descriptor)) error = set_no_delay(descriptor, true);
   // SO_KEEPALIVE is inherited (listen(2), accept(2)); nobody says it of the delay.
-  if (!error && settings.keep_alive > 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.keep_alive.is_adjusted()) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.user_timeout > 0) error = set_user_timeout(descriptor, settings.user_timeout);
   return error;
 }
 
@@ -124,13 +125,40 @@ bool room_send_again([[maybe_unused]] int error) {
 #endif
 }
 
-int room_keep_alive_option() {
+// OpenBSD has none: net.inet.tcp.keepidle and keepintvl are for all of the machine's connections.
+KeepAliveOptions room_keep_alive_options() {
+  KeepAliveOptions options;
 #if defined(TCP_KEEPIDLE)
-  return TCP_KEEPIDLE;
+  options.delay = TCP_KEEPIDLE;
 #elif defined(TCP_KEEPALIVE)
-  return TCP_KEEPALIVE;
+  options.delay = TCP_KEEPALIVE;
+#endif
+#ifdef TCP_KEEPINTVL
+  options.interval = TCP_KEEPINTVL;
+#endif
+#ifdef TCP_KEEPCNT
+  options.count = TCP_KEEPCNT;
+#endif
+  return options;
+}
+
+UserTimeoutOption room_user_timeout_option() {
+#if defined(TCP_USER_TIMEOUT)
+  return {.name = TCP_USER_TIMEOUT, .milliseconds = 1};
+#elif defined(TCP_RXT_CONNDROPTIME)
+  return {.name = TCP_RXT_CONNDROPTIME, .milliseconds = 1000};  // macOS
+#elif defined(TCP_MAXUNACKTIME)
+  return {.name = TCP_MAXUNACKTIME, .milliseconds = 1000};  // FreeBSD
 #else
-  return -1;  // OpenBSD: net.inet.tcp.keepidle, for all of the machine's connections
+  return {};
+#endif
+}
+
+// The BSDs have nothing of the kind, but where they run on Linux, for tests.
+void room_choose_port_late([[maybe_unused]] int descriptor) {
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  const int on = 1;
+  (void)::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 #endif
 }
 

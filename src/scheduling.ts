@@ -1,0 +1,4 @@
+import { setImmediate } from "node:timers";
+
+export const soon = globalThis.queueMicrotask;
+export const immediately = setImmediate;

@@ -1,0 +1,32 @@
+import { Opcode } from "./names.js";
+import type { Outcome, Waiting } from "./pending.js";
+import type { CompletionPort } from "./port.js";
+
+/** Calls back once, on the port's own wheel: faked and replaced timers of the runtime do nothing to it. */
+export class Timer implements Waiting {
+  readonly #port: CompletionPort;
+  readonly #token: number;
+  #callback: (() => void) | undefined;
+
+  constructor(port: CompletionPort, milliseconds: number, callback: () => void) {
+    this.#port = port;
+    this.#callback = callback;
+    this.#token = port.expect(this);
+    port.rings.submit(Opcode.timer, 0, 0, this.#token, milliseconds, 0, 0);
+  }
+
+  /** It will not call back, even if it has expired already. The token is its own until its completion comes. */
+  stop(): void {
+    if (this.#callback === undefined) return;
+    this.#callback = undefined;
+    this.#port.cancel(this.#token);
+  }
+
+  /** @internal */
+  settle(_port: CompletionPort, outcome: Outcome): void {
+    const callback = this.#callback;
+    this.#callback = undefined;
+    // Cancelled by its port's close, it has nothing to say.
+    if (outcome.error === 0) callback?.();
+  }
+}
