@@ -192,23 +192,17 @@ describe("an option of connect() that is refused with a typed error, leaving not
 });
 
 describe("an unknown option", () => {
-  it.each(["prot", "Host", "path", "timeout", "fd"])(
-    "of listen(), %s, is refused",
-    async (name) => {
-      await using scope = new Scope();
-      await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: 1 })), VALUE, name));
-    },
-  );
+  it.each(["prot", "Host", "path", "timeout", "fd"])("of listen(), %s, is refused", async (name) => {
+    await using scope = new Scope();
+    await harmless(scope, () => refusal(() => listen(bad({ host: "127.0.0.1", [name]: 1 })), VALUE, name));
+  });
 
-  it.each(["prot", "hots", "backlog", "allowHalfOpen"])(
-    "of connect(), %s, is refused",
-    async (name) => {
-      await using scope = new Scope();
-      const { port } = await netServer(scope);
-      const options = { host: "127.0.0.1", port, [name]: 1 };
-      await harmless(scope, () => refusal(() => connect(bad(options)), VALUE, name));
-    },
-  );
+  it.each(["prot", "hots", "backlog", "allowHalfOpen"])("of connect(), %s, is refused", async (name) => {
+    await using scope = new Scope();
+    const { port } = await netServer(scope);
+    const options = { host: "127.0.0.1", port, [name]: 1 };
+    await harmless(scope, () => refusal(() => connect(bad(options)), VALUE, name));
+  });
 
   const calls: [string, (socket: TcpSocket) => Promise<unknown>][] = [
     ["recv()", (socket) => socket.recv(bad({ sise: 1 }))],
