@@ -11,9 +11,15 @@ export function addressError(error: NativeError, details: PortsideErrorDetails):
   );
 }
 
+const isLinkLocal = /^fe[89ab]/i;
+
 function zoneSentence(code: string, address: string | undefined): string | undefined {
-  const percent = address?.indexOf("%") ?? -1;
-  if (address === undefined || percent < 0) return undefined;
+  if (address === undefined) return undefined;
+  const percent = address.indexOf("%");
+  if (percent < 0) {
+    if (code !== "EINVAL" || !isLinkLocal.test(address)) return undefined;
+    return 'a link-local address needs its zone; name the interface after a "%", as in fe80::1%eth0';
+  }
   const zone = JSON.stringify(address.slice(percent + 1));
   if (code === "ENODEV") return `there is no interface ${zone}; name one of this machine's after the "%"`;
   if (code === "EINVAL") return `the system refuses the address; the zone ${zone} may not belong to it`;

@@ -154,6 +154,13 @@ UserTimeoutOption room_user_timeout_option() {
 #endif
 }
 
+// SO_REUSEADDR is for those in TIME_WAIT, SO_REUSEPORT for those that stand.
+bool room_share_port(int descriptor) {
+  const int on = 1;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+         ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+}
+
 // The BSDs have nothing of the kind, but where they run on Linux, for tests.
 void room_choose_port_late([[maybe_unused]] int descriptor) {
 #ifdef IP_BIND_ADDRESS_NO_PORT

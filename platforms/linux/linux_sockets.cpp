@@ -42,6 +42,12 @@ UserTimeoutOption room_user_timeout_option() {
   return {.name = TCP_USER_TIMEOUT, .milliseconds = 1};
 }
 
+// Where all have it and none of them listens (socket(7)).
+bool room_share_port(int descriptor) {
+  const int on = 1;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0;
+}
+
 // Otherwise every connection takes a port for itself alone, whatever its peer, and they run out (ip(7)). Of
 // IPv6 sockets, too. What cannot be had (before Linux 4.2) is done without.
 void room_choose_port_late(int descriptor) {

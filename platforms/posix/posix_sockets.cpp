@@ -66,14 +66,13 @@ int family_of(const IpAddress& address) {
   return address.is_ipv6 ? AF_INET6 : AF_INET;
 }
 
-// A port that was chosen is good for one connection to each peer, and again at once after the last one, as
-// far as SO_REUSEADDR is on at all of them; a listener's stays its own. Without one, the OS chooses when it
-// knows where the connection goes to.
+// A port that was chosen is good for one connection to each peer, and again at once after the last one; a
+// listener's stays its own. Without one, the OS chooses when it knows where the connection goes to.
 Error bind_connecting(int descriptor, const IpAddress& local) {
   if (local.port == 0) {
     room_choose_port_late(descriptor);
-  } else if (const Error error = set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)) {
-    return error;
+  } else if (!room_share_port(descriptor)) {
+    return last_error();
   }
   return bind_to(descriptor, local);
 }

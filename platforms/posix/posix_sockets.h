@@ -47,6 +47,7 @@ int room_send_flags();
 bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR
 KeepAliveOptions room_keep_alive_options();
 UserTimeoutOption room_user_timeout_option();
+bool room_share_port(int descriptor);        // with other connecting sockets, those in TIME_WAIT among them
 void room_choose_port_late(int descriptor);  // bound to an address only; the port when it connects, if it can
 bool room_has_dual_stack();                  // an IPv6 socket can take IPv4 connections as well
 int room_reuse_port_option();                // lets listeners share a port, and spreads connections over them
