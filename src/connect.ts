@@ -13,7 +13,7 @@ import {
 import { signalOf } from "./pending.js";
 import type { SocketHandlers, TcpSocket } from "./socket.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -79,9 +79,10 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const timeout = timeoutOption === undefined ? undefined : integerOf("options.timeout", timeoutOption, 0, 1);
   const attemptDelay = integerOf("options.attemptDelay", options.attemptDelay, 250, 10);
   const signal = signalOf(options, "connect");
-  const owner = completionPortOf(options, "connect");
+  const owner = coreOfOptions(options, "connect");
   const race = new ConnectRace({ owner, style, host, port, localAddress, localPort, settings, attemptDelay });
-  return race.run(() => addressesOf(host, family, lookup), timeout, signal);
+  // Awaited here, so that the stack of its error names the caller's line.
+  return await race.run(() => addressesOf(host, family, lookup), timeout, signal);
 }
 
 /** The family of addresses that can be reached from `localAddress`. */

@@ -1,18 +1,19 @@
 import { type Abortable, unwatch, watch } from "./abort.js";
 import { addressError, severalErrors, timeoutError } from "./address_errors.js";
+import type { Core } from "./core.js";
 import { abortError, closedError, type PortsideError, systemError } from "./errors.js";
 import { familyOf } from "./lookup.js";
 import { isNativeError, type NativeSettings } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
-import type { CompletionPort } from "./port.js";
 import { immediately, soon } from "./scheduling.js";
-import { TcpSocket } from "./socket.js";
+import { rejectTraced } from "./settling.js";
+import { inner, type TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
 import { Timer } from "./timer.js";
 
 /** What all attempts of one connect() share. */
 export interface ConnectPlan {
-  owner: CompletionPort;
+  owner: Core;
   style: Style;
   host: string;
   port: number;
@@ -74,14 +75,14 @@ export class ConnectRace implements Abortable {
     this.#running.delete(attempt);
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
-      void socket.close();
+      inner.close(socket);
       if (!this.#over) this.#fail(closedError("connect"));
       return;
     }
     this.#finish();
-    socket.speak();
+    inner.silence(socket, false);
     try {
-      socket.opened(false);
+      inner.opened(socket, false);
     } finally {
       this.#resolve(socket);
     }
@@ -129,9 +130,9 @@ export class ConnectRace implements Abortable {
       soon(() => this.refused(undefined, addressError(answer, local)));
       return;
     }
-    attempt.socket = new TcpSocket(owner, answer.index, answer.generation, style);
-    attempt.socket.silence();
-    owner.adopt(attempt.socket);
+    attempt.socket = inner.make(owner, answer.index, answer.generation, style);
+    inner.silence(attempt.socket, true);
+    inner.adopt(attempt.socket);
     this.#running.add(attempt);
   }
 
@@ -156,7 +157,7 @@ export class ConnectRace implements Abortable {
   #someHaveEnded(): boolean {
     const { native } = this.#plan.owner;
     const ended = [...this.#running].filter(({ socket }) =>
-      native.connectHasEnded(socket.index, socket.generation),
+      native.connectHasEnded(inner.index(socket), inner.generation(socket)),
     );
     return ended.length > 0;
   }
@@ -164,7 +165,7 @@ export class ConnectRace implements Abortable {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#finish();
-    this.#reject(error);
+    rejectTraced(this.#resolve, this.#reject, error);
   }
 
   #finish(): void {
@@ -172,7 +173,7 @@ export class ConnectRace implements Abortable {
     this.#timer?.stop();
     this.#nextTimer?.stop();
     if (this.#signal) unwatch(this.#signal, this);
-    for (const attempt of this.#running) void attempt.socket.close();
+    for (const attempt of this.#running) inner.close(attempt.socket);
     // Whoever hears of the end finds nothing left behind.
     this.#plan.owner.rings.flush();
   }
@@ -202,7 +203,7 @@ class Attempt implements Waiting {
     readonly port: number,
   ) {}
 
-  settle(_port: CompletionPort, outcome: Outcome): void {
+  settle(_core: Core, outcome: Outcome): void {
     if (outcome.error === 0) return this.race.connected(this);
     this.race.refused(this, outcomeError("connect", outcome, { address: this.address, port: this.port }));
   }

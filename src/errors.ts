@@ -149,9 +149,6 @@ export function stateError(message: string): PortsideError {
   return new PortsideError("ERR_INVALID_STATE", message);
 }
 
-/** Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. */
-export function reportUncaught(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
+export function notConstructible(name: string, instead: string): PortsideError {
+  return new PortsideError("ERR_ILLEGAL_CONSTRUCTOR", `${name} cannot be constructed; ${instead}`);
 }

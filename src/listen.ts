@@ -1,7 +1,7 @@
 import { admitSignal, untilAborted } from "./abort.js";
 import { addressError, severalErrors } from "./address_errors.js";
 import { closedError, type PortsideError } from "./errors.js";
-import { type ListenHandlers, TcpListener } from "./listener.js";
+import { type ListenHandlers, listenerInner, type TcpListener } from "./listener.js";
 import { addressesOf, type LookupFunction } from "./lookup.js";
 import {
   isNativeError,
@@ -22,7 +22,7 @@ import {
 } from "./options.js";
 import { signalOf } from "./pending.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -119,7 +119,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   };
   const style = styleOf(options, handlers);
   const signal = signalOf(options, "listen");
-  const owner = completionPortOf(options, "listen");
+  const owner = coreOfOptions(options, "listen");
   const open = (address: string): NativeHandle | NativeError =>
     owner.native.listen({ ...parameters, address });
   let handle: NativeHandle;
@@ -132,9 +132,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
     handle = openFirst(host, addresses, parameters.port, open);
   }
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
-  const listener = new TcpListener(owner, handle.index, handle.generation, bound, style, signal);
-  owner.adopt(listener);
-  return listener;
+  return listenerInner.make(owner, handle, bound, style, signal);
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {

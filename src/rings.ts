@@ -1,3 +1,4 @@
+import { byteLength, offsetIn } from "./bytes.js";
 import { ControlWord, type Opcode, SubmissionWord, Words } from "./names.js";
 import { addon, type NativePort } from "./native.js";
 
@@ -16,6 +17,9 @@ function lastingMemory(bytes: number): ArrayBuffer {
   return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
 }
 
+// V8 keeps typed arrays of up to so many bytes on its own heap, where they are cheapest.
+const onHeap = 64;
+
 /** Sends up to this size are copied into the rings; larger ones go to the OS from where they lie. */
 export const smallSend = 8192;
 
@@ -26,7 +30,7 @@ export const smallSend = 8192;
 export class Rings {
   readonly memory = lastingMemory(layout.ringsSize);
   /** Where received bytes lie while their completions are delivered. A program may hold views of it (`borrow`). */
-  readonly received = new Uint8Array(lastingMemory(layout.receiveSpaceSize));
+  readonly received: Uint8Array<ArrayBuffer> = new Uint8Array(lastingMemory(layout.receiveSpaceSize));
   readonly completions = new Int32Array(
     this.memory,
     layout.completionsAt,
@@ -105,7 +109,26 @@ export class Rings {
 
   /** Where in the receive space these bytes lie, as a submission names it; -1 when they lie elsewhere. */
   receivedOffset(data: Uint8Array): number {
-    return data.buffer === this.received.buffer ? layout.sendSpaceSize + data.byteOffset : -1;
+    const offset = offsetIn(this.received.buffer, data);
+    return offset < 0 ? -1 : layout.sendSpaceSize + offset;
+  }
+
+  /** Received bytes as a view, good only while their completion is delivered. */
+  receivedView(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.received.buffer, offset, length);
+  }
+
+  /** Received bytes as a copy, the receiver's own. */
+  receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    if (length <= onHeap) return this.received.slice(offset, offset + length);
+    // Memory that is filled at once need not be zeroed first.
+    const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    copy.set(this.receivedView(offset, length));
+    return copy;
+  }
+
+  copyReceived(into: Uint8Array, offset: number, length: number): void {
+    into.set(this.receivedView(offset, length));
   }
 
   /** Room for a small send; submit() must follow before the next call. */
@@ -129,7 +152,7 @@ export class Rings {
     if (typeof data === "string") {
       length = this.#sendSpace.write(data, at, "utf8");
     } else {
-      length = data.byteLength;
+      length = byteLength(data);
       // A detached one has no bytes, and must not be touched.
       if (length === 0) return 0;
       this.#sendSpace.set(data, at);

@@ -1,3 +1,4 @@
+import type { Core } from "./core.js";
 import { closedError, typeError } from "./errors.js";
 import type { NativeSettings } from "./native.js";
 import {
@@ -8,7 +9,7 @@ import {
   keepAliveOf,
   userTimeoutOf,
 } from "./options.js";
-import { CompletionPort } from "./port.js";
+import { CompletionPort, coreOf } from "./port.js";
 import type { SocketHandlers } from "./socket.js";
 import { defaultHighWaterMark, Style } from "./style.js";
 
@@ -88,9 +89,10 @@ export function styleOf(options: SocketOptions, handlers: SocketHandlers | undef
   );
 }
 
-export function completionPortOf(options: SocketOptions, syscall: string): CompletionPort {
-  const port = options.completionPort ?? CompletionPort.default;
-  if (!(port instanceof CompletionPort)) throw typeError("options.completionPort", "a CompletionPort", port);
-  if (port.closed) throw closedError(syscall);
-  return port;
+export function coreOfOptions(options: SocketOptions, syscall: string): Core {
+  const port: unknown = options.completionPort ?? CompletionPort.default;
+  const core = coreOf(port);
+  if (core === undefined) throw typeError("options.completionPort", "a CompletionPort", port);
+  if (core.closed) throw closedError(syscall);
+  return core;
 }

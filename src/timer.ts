@@ -1,29 +1,28 @@
+import type { Core } from "./core.js";
 import { Opcode } from "./names.js";
 import type { Outcome, Waiting } from "./pending.js";
-import type { CompletionPort } from "./port.js";
 
 /** Calls back once, on the port's own wheel: faked and replaced timers of the runtime do nothing to it. */
 export class Timer implements Waiting {
-  readonly #port: CompletionPort;
+  readonly #core: Core;
   readonly #token: number;
   #callback: (() => void) | undefined;
 
-  constructor(port: CompletionPort, milliseconds: number, callback: () => void) {
-    this.#port = port;
+  constructor(core: Core, milliseconds: number, callback: () => void) {
+    this.#core = core;
     this.#callback = callback;
-    this.#token = port.expect(this);
-    port.rings.submit(Opcode.timer, 0, 0, this.#token, milliseconds, 0, 0);
+    this.#token = core.expect(this);
+    core.rings.submit(Opcode.timer, 0, 0, this.#token, milliseconds, 0, 0);
   }
 
   /** It will not call back, even if it has expired already. The token is its own until its completion comes. */
   stop(): void {
     if (this.#callback === undefined) return;
     this.#callback = undefined;
-    this.#port.cancel(this.#token);
+    this.#core.cancel(this.#token);
   }
 
-  /** @internal */
-  settle(_port: CompletionPort, outcome: Outcome): void {
+  settle(_core: Core, outcome: Outcome): void {
     const callback = this.#callback;
     this.#callback = undefined;
     // Cancelled by its port's close, it has nothing to say.

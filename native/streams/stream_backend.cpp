@@ -62,17 +62,19 @@ void StreamBackend::forget(Handle& handle) {
   drop(handle, true);
   parts_.counters.handles--;
   if (handle.referenced) parts_.counters.referenced--;
+  forget_ends(handle);
   handles_.remove(handle);
 }
 
 void StreamBackend::close(Handle& handle, bool reset) {
   cancel_all(handle, handle.waiting);
   cancel_all(handle, handle.sends);
+  Completion completion{};
+  completion.kind = CompletionKind::closed;
+  keep_ends(handle, completion);
   drop(handle, reset);
   handle.closed = true;
   parts_.counters.handles--;
-  Completion completion{};
-  completion.kind = CompletionKind::closed;
   emit(handle, completion);
   retry_short_listeners();
 }
@@ -89,6 +91,7 @@ void StreamBackend::delivered() {
     Handle& handle = handles_.at(index);
     PORTSIDE_CHECK(handle.closed && handle.in_line == 0);
     if (handle.referenced) parts_.counters.referenced--;
+    forget_ends(handle);
     handles_.remove(handle);
   }
   released_.clear();
@@ -308,20 +311,17 @@ Opened StreamBackend::connect(const ConnectParameters& parameters) {
 
 // A connect to a port of this machine where nobody listens may be given that very port to connect from, and
 // then meets itself: RFC 9293, 3.5, takes two SYNs that cross for a connection.
-bool StreamBackend::met_itself(const Handle& handle) {
-  IpAddress here, there;
-  return !sockets::local_address(handle.descriptor, here) &&
-         !sockets::remote_address(handle.descriptor, there) && here == there;
-}
-
 void StreamBackend::connected(Handle& handle, Error error) {
-  if (!error && met_itself(handle)) {
+  PackedAddress here, there;
+  const bool known = !error && !sockets::remote_end(handle.descriptor, there);
+  if (known && !sockets::local_end(handle.descriptor, here) && here == there) {
     sockets::prepare_reset(handle.descriptor);  // its port must not stay in TIME_WAIT
     error = nobody_listens;
   }
   complete(handle, handle.waiting, *handle.waiting.first(), error, 0);
   if (error) return close(handle);
   handle.kind = HandleKind::stream;
+  if (known) remember_peer(handle, there);
   parts_.counters.connected++;
 }
 
@@ -343,13 +343,6 @@ Error StreamBackend::set_user_timeout(HandleId id, std::int32_t milliseconds) {
 bool StreamBackend::connect_has_ended(HandleId id) {
   Handle* handle = find(id);
   return !handle || handle->kind != HandleKind::connecting || has_ended(*handle);
-}
-
-Error StreamBackend::address(HandleId id, bool remote, IpAddress& into) {
-  Handle* handle = find(id);
-  if (!handle) return stale_handle;
-  return remote ? sockets::remote_address(handle->descriptor, into)
-                : sockets::local_address(handle->descriptor, into);
 }
 
 void StreamBackend::set_referenced(HandleId id, bool on) {

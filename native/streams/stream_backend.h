@@ -4,6 +4,7 @@
 // out.
 #pragma once
 
+#include <unordered_map>
 #include <vector>
 
 #include "../engine/backend.h"
@@ -81,6 +82,9 @@ class StreamBackend : public Backend {
                 std::int32_t result);
   void connected(Handle& handle, Error error);  // the end of a connect, good or bad
 
+  // --- stream_addresses.cpp ---
+  void remember_peer(Handle& handle, const PackedAddress& peer);
+
   // --- stream_accept.cpp ---
   bool wants_to_accept(const Handle& handle) const;
   void announce_accepted(Handle& listener, const Handle& accepted);
@@ -100,7 +104,8 @@ class StreamBackend : public Backend {
  private:
   void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
-  static bool met_itself(const Handle& handle);
+  void keep_ends(const Handle& handle, Completion& closed);
+  void forget_ends(const Handle& handle);
   void serve(Handle& handle);
   void emit(Handle& handle, Completion completion, bool ahead = false);
   void finish(Handle* handle, std::uint32_t token, Completion result, bool ahead = false);
@@ -124,9 +129,14 @@ class StreamBackend : public Backend {
   void submit_shutdown(Handle& handle, std::uint32_t token);
   void tell_failure(Handle& handle);
 
+  struct Ends {
+    PackedAddress local, remote;
+  };
+
   List<Handle> ready_;
-  std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
-  std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
+  std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and of peers that no handle can keep
+  std::vector<std::uint32_t> released_;           // closed, and the ring that is being delivered says so
+  std::vector<std::uint32_t> short_listeners_;    // those whose accepting pauses
 };
 
 }  // namespace portside

@@ -38,8 +38,10 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   List<Operation> waiting;    // receives; accepts of a listener; the connect
   struct ListenerState* listener = nullptr;
   struct HandleExtension* extension = nullptr;  // what a backend keeps besides
+  KeptEnd peer;                                 // where the other end is, once it is connected
   Error reported;  // what the kernel's queue said is wrong, where it says so; the socket itself goes first
 };
+static_assert(sizeof(StreamHandle) == 128);
 
 // What only listeners have. The timer runs while accepting pauses.
 struct ListenerState : Timer {

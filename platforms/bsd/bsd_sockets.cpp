@@ -78,12 +78,12 @@ Descriptor room_socket(int family) {
   return prepared ? std::move(made) : Descriptor(-1);
 }
 
-int room_accept(int listener) {
+int room_accept(int listener, sockaddr* peer, socklen_t* size) {
 #ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
   if (!has_room_for_another()) return -1;
-  const int accepted = ::accept(listener, nullptr, nullptr);
+  const int accepted = ::accept(listener, peer, size);
   if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
   ::close(accepted);

@@ -11,8 +11,8 @@ Descriptor room_socket(int family) {
   return Descriptor(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
 }
 
-int room_accept(int listener) {
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+int room_accept(int listener, sockaddr* peer, socklen_t* size) {
+  return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 // Linux lets an accepted socket inherit TCP_NODELAY, SO_KEEPALIVE with its delays, TCP_USER_TIMEOUT and the

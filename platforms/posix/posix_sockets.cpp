@@ -107,11 +107,12 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
 
 using AddressCall = int (*)(int, sockaddr*, socklen_t*);
 
-Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+Error address_by(AddressCall call, int descriptor, PackedAddress& into) {
   SocketAddress address;
   address.size = sizeof(address.storage);
   if (call(descriptor, address.get(), &address.size) != 0) return last_error();
-  return from_socket_address(address, into);
+  into = pack(address);
+  return {};
 }
 
 }  // namespace
@@ -153,12 +154,16 @@ Error connect_result(int descriptor) {
   return errno == ENOTCONN ? Error{ErrorCode::INPROGRESS, errno} : last_error();
 }
 
-Made accept(int listener) {
+Made accept(int listener, PackedAddress& peer) {
+  SocketAddress address;
   int accepted = -1;
   do {
-    accepted = room_accept(listener);
+    address.size = sizeof(address.storage);
+    accepted = room_accept(listener, address.get(), &address.size);
   } while (accepted < 0 && errno == EINTR);
   if (accepted < 0) return {-1, last_error(), "accept"};
+  // A peer that has left meanwhile is nobody on some systems: an address of no bytes.
+  if (address.size > 0) peer = pack(address);
   return {accepted, {}, ""};
 }
 
@@ -266,11 +271,14 @@ Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
   return set_option(descriptor, IPPROTO_TCP, option.name, units);
 }
 
-Error local_address(int descriptor, IpAddress& into) {
+Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
-Error remote_address(int descriptor, IpAddress& into) {
+Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
+}
+Error text_of(const PackedAddress& address, IpAddress& into) {
+  return from_socket_address(unpack(address), into);
 }
 
 }  // namespace portside::sockets

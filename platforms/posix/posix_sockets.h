@@ -1,6 +1,7 @@
 // What the POSIX rooms share of sockets, and the few calls in which they differ (each room defines them).
 #pragma once
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <utility>
@@ -40,8 +41,9 @@ struct UserTimeoutOption {
 };
 
 // --- of the room; errors in errno ---
-Descriptor room_socket(int family);     // non-blocking, closed on exec, raising no signals
-int room_accept(int listener);          // the same for an accepted one
+Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no signals
+// The same for an accepted one; tells its peer.
+int room_accept(int listener, sockaddr* peer, socklen_t* size);
 bool room_ends_unread(int descriptor);  // its close has to be made a reset, as something lies unread
 int room_send_flags();
 bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR

@@ -110,11 +110,12 @@ void share_local_ports(int descriptor) {
 
 using AddressCall = int(WSAAPI*)(SOCKET, sockaddr*, int*);
 
-Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+Error address_by(AddressCall call, int descriptor, PackedAddress& into) {
   SocketAddress address;
   address.size = sizeof(address.storage);
   if (call(socket_of(descriptor), address.get(), &address.size) != 0) return last_error();
-  return from_socket_address(address, into);
+  into = pack(address);
+  return {};
 }
 
 Error stream_error() {
@@ -348,11 +349,14 @@ Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
   return set_newer_option(descriptor, tcp_maxrt, milliseconds / 1000 + (milliseconds % 1000 != 0 ? 1 : 0));
 }
 
-Error local_address(int descriptor, IpAddress& into) {
+Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
-Error remote_address(int descriptor, IpAddress& into) {
+Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
+}
+Error text_of(const PackedAddress& address, IpAddress& into) {
+  return from_socket_address(unpack(address), into);
 }
 
 }  // namespace portside::sockets
