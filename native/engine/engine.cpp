@@ -199,10 +199,11 @@ void Engine::turn() {
   };
   for (std::uint32_t pass = 0; pass < polls_; pass++) {
     expire_timers();
-    completions_.refill(backend_->has_ready(), passed);
-    const unsigned brought = backend_->drain();
+    const unsigned brought = backend_->gather();
+    completions_.begin_kernels_part(backend_->has_ready(), passed);
+    backend_->serve(brought);
     announce_packets();
-    completions_.refill(false, passed);
+    completions_.end_kernels_part(passed);
     if (completions_.count() == 0) break;
     if (!deliver()) break;
     if (brought < worth_asking_again && !backend_->has_ready() && completions_.empty()) break;
