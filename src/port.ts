@@ -9,6 +9,7 @@ import { undetachableMemory } from "./lasting_memory.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
 import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
+import { Packets } from "./packets.js";
 import { type Outcome, PendingSend, type Waiting } from "./pending.js";
 import { Rings, smallSend } from "./rings.js";
 import { TcpSocket } from "./socket.js";
@@ -87,8 +88,7 @@ export class CompletionPort {
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   #placedAt = 0;
-  #packets: Uint8Array[] = [];
-  #packetsWait = false; // for a listener
+  readonly #packets = new Packets((most) => this.native.takePackets(most));
   #posted = 0;
   #openHandles = 0;
   #pendingOperations = 0;
@@ -132,7 +132,7 @@ export class CompletionPort {
   on(event: "posted", listener: (value: unknown) => void): this {
     checkPosted(event, listener);
     this.#listeners.add(listener);
-    if (this.#packetsWait) queueMicrotask(() => this.#takePackets());
+    if (this.#packets.wait) queueMicrotask(() => this.#takePackets());
     return this;
   }
 
@@ -391,23 +391,20 @@ export class CompletionPort {
     }
   }
 
-  // A listener may take itself off, or close the port, at any packet: the others wait for the next one.
   #takePackets(): void {
-    this.#packetsWait = this.#listeners.size === 0;
-    if (this.#packetsWait || this.closed) return;
-    const packets = this.#packets.concat(this.native.takePackets(256));
-    let next = 0;
-    while (next < packets.length && this.#listeners.size > 0 && !this.closed) {
-      this.#posted++;
-      try {
-        this.#handOut(restore(packets[next++] as Uint8Array));
-      } catch (error) {
-        reportUncaught(error); // a value that is nested too deeply to be restored
-      }
-    }
-    this.#packets = packets.slice(next);
-    this.#packetsWait = this.#packets.length > 0;
+    this.#packets.handOut(this.#wantsPackets, this.#givePacket);
   }
+
+  readonly #wantsPackets = (): boolean => this.#listeners.size > 0 && !this.closed;
+
+  readonly #givePacket = (packet: Uint8Array): void => {
+    this.#posted++;
+    try {
+      this.#handOut(restore(packet));
+    } catch (error) {
+      reportUncaught(error); // a value that is nested too deeply to be restored
+    }
+  };
 
   #handOut(value: unknown): void {
     for (const listener of [...this.#listeners]) {
