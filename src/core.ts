@@ -5,6 +5,7 @@ import { undetachableMemory } from "./lasting_memory.js";
 import { listenerInner, type TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, Words } from "./names.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
+import { Packets } from "./packets.js";
 import type { Outcome, Waiting } from "./pending.js";
 import { Rings } from "./rings.js";
 import { immediately, reportUncaught, soon } from "./scheduling.js";
@@ -50,8 +51,7 @@ export class Core {
   readonly #listeners = new Map<(value: unknown) => void, Context>();
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
-  #packets: Uint8Array[] = [];
-  #packetsWait = false; // for a listener
+  readonly #packets = new Packets((most) => this.native.takePackets(most));
   #openHandles = 0;
   #pendingOperations = 0;
   #closing: Deferred | undefined;
@@ -285,23 +285,20 @@ export class Core {
     }
   }
 
-  // A listener may take itself off, or close the port, at any packet: the others wait for the next one.
   #takePackets(): void {
-    this.#packetsWait = this.#listeners.size === 0;
-    if (this.#packetsWait || this.closed) return;
-    const packets = this.#packets.concat(this.native.takePackets(256));
-    let next = 0;
-    while (next < packets.length && this.#listeners.size > 0 && !this.closed) {
-      this.posted++;
-      try {
-        this.#handOut(restore(packets[next++] as Uint8Array));
-      } catch (error) {
-        reportUncaught(error); // a value that is nested too deeply to be restored
-      }
-    }
-    this.#packets = packets.slice(next);
-    this.#packetsWait = this.#packets.length > 0;
+    this.#packets.handOut(this.#wantsPackets, this.#givePacket);
   }
+
+  readonly #wantsPackets = (): boolean => this.#listeners.size > 0 && !this.closed;
+
+  readonly #givePacket = (packet: Uint8Array): void => {
+    this.posted++;
+    try {
+      this.#handOut(restore(packet));
+    } catch (error) {
+      reportUncaught(error); // a value that is nested too deeply to be restored
+    }
+  };
 
   #handOut(value: unknown): void {
     for (const [listener, context] of [...this.#listeners]) {

@@ -145,9 +145,11 @@ class Backend {
   virtual void cancel(Operation& operation) = 0;
   virtual void expired(Timer& timer) = 0;  // a timer of the backend's own
 
-  // Asks the kernel when nothing is ready, and turns what is ready into completions while there is room for
-  // them. Returns how much the kernel brought.
-  virtual unsigned drain() = 0;
+  // Takes what the kernel has brought, without waiting: then something is ready, or operations are complete.
+  // Returns how much it was.
+  virtual unsigned gather() = 0;
+  // Turns what is ready into completions while there is room for them; `brought`: as gather() said.
+  virtual void serve(unsigned brought) = 0;
   virtual bool has_ready() const = 0;
   virtual void passed(const Completion& completion) = 0;  // it went from the line into the ring
   virtual void delivered() = 0;                           // JavaScript has seen the whole ring
@@ -155,7 +157,7 @@ class Backend {
   // For the wakers. Before block() and wake() are used, which not every waker does: what they need.
   virtual Error prepare_to_block() = 0;
   // block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
-  // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to drain(). wake()
+  // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to gather(). wake()
   // may be called from any thread.
   virtual void block(int timeout) noexcept = 0;
   virtual void wake() noexcept = 0;

@@ -15,6 +15,9 @@ constexpr unsigned worth_asking_again = 8;
 // One send's result is a number of 31 bits in the rings.
 constexpr std::size_t longest_send = 0x7fffffff;
 
+// Beyond these, packets wait for another turn: the host's own timers, files and promises come first.
+constexpr std::uint32_t packets_per_turn = 256;
+
 struct TimerOperation : Operation {
   Timer timer;
 };
@@ -160,7 +163,7 @@ void Engine::expire_timers() {
 }
 
 void Engine::announce_packets() {
-  if (announced_ || !mailbox_.has_packets()) return;
+  if (announced_ || packets_left_ == 0 || !mailbox_.has_packets()) return;
   announced_ = true;
   Completion completion{};
   completion.kind = CompletionKind::posted;
@@ -170,7 +173,9 @@ void Engine::announce_packets() {
 
 std::vector<Packet> Engine::take_packets(std::size_t most) {
   announced_ = false;
-  return mailbox_.take(most);
+  auto packets = mailbox_.take(std::min<std::size_t>(most, packets_left_));
+  packets_left_ -= static_cast<std::uint32_t>(packets.size());
+  return packets;
 }
 
 bool Engine::deliver() {
@@ -192,6 +197,7 @@ bool Engine::deliver() {
 void Engine::turn() {
   if (inside_ || stopped_) return;
   inside_ = true;
+  packets_left_ = packets_per_turn;
   rings_.control().turning = 1;
   take_submissions();
   const auto passed = [this](const Completion& completion) {
@@ -199,15 +205,17 @@ void Engine::turn() {
   };
   for (std::uint32_t pass = 0; pass < polls_; pass++) {
     expire_timers();
-    completions_.refill(backend_->has_ready(), passed);
-    const unsigned brought = backend_->drain();
+    const unsigned brought = backend_->gather();
+    completions_.begin_kernels_part(backend_->has_ready(), passed);
+    backend_->serve(brought);
     announce_packets();
-    completions_.refill(false, passed);
+    completions_.end_kernels_part(passed);
     if (completions_.count() == 0) break;
     if (!deliver()) break;
     if (brought < worth_asking_again && !backend_->has_ready() && completions_.empty()) break;
   }
   rings_.control().turning = 0;
+  packets_left_ = packets_per_turn;
   inside_ = false;
 }
 

@@ -77,6 +77,7 @@ class Engine {
   std::unique_ptr<Backend> backend_;
   Mailbox mailbox_;
   bool inside_ = false;     // a turn is under way
+  std::uint32_t packets_left_ = ~0U;  // that this turn may still hand out
   bool announced_ = false;  // JavaScript was told of packets and has not fetched them
   bool stopped_ = false;    // JavaScript cannot run any more
 };

@@ -9,7 +9,7 @@ ReadinessBackend::ReadinessBackend(std::unique_ptr<Poller> poller, EngineParts p
 
 ReadinessBackend::~ReadinessBackend() = default;
 
-unsigned ReadinessBackend::gather() {
+unsigned ReadinessBackend::ask_kernel() {
   const auto events = poller_->wait();
   for (const auto& event : events)
     note(event);

@@ -27,7 +27,7 @@ class ReadinessBackend final : public StreamBackend {
   static std::uint64_t tag_of(const Handle& handle) {
     return (static_cast<std::uint64_t>(handle.generation) << 32) | handle.index;
   }
-  unsigned gather() override;
+  unsigned ask_kernel() override;
   Error associate(Handle& handle) override;
   void let_go(Handle& handle, bool reset) override;
   void note(const ReadyEvent& event);

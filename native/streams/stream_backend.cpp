@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::uint32_t no_handle = 0xffffffff;
 
+// Receives need not wait for ever for completions of sends.
+bool is_of_sending(const Completion& completion) {
+  return completion.kind == CompletionKind::blocked || completion.kind == CompletionKind::drained ||
+         (completion.kind == CompletionKind::operation && completion.offset == of_sending);
+}
+
 // Visits of one drain beyond those that were due at its start: a busy connection is served again, not for
 // ever.
 constexpr unsigned extra_visits = 64;
@@ -93,6 +99,7 @@ void StreamBackend::passed(const Completion& completion) {
   Handle& handle = handles_.at(completion.index);
   PORTSIDE_CHECK(handle.in_line > 0);
   handle.in_line--;
+  if (!is_of_sending(completion)) handle.barriers--;
   if (completion.kind == CompletionKind::closed) released_.push_back(handle.index);
 }
 
@@ -109,9 +116,12 @@ void StreamBackend::delivered() {
 
 // --- turns ---
 
-unsigned StreamBackend::drain() {
+unsigned StreamBackend::gather() {
   parts_.counters.polls++;
-  const unsigned brought = gather();
+  return ask_kernel();
+}
+
+void StreamBackend::serve(unsigned brought) {
   unsigned visits = brought + extra_visits;
   while (visits-- > 0 && parts_.completions.has_room()) {
     Handle* handle = ready_.take_first();
@@ -119,7 +129,6 @@ unsigned StreamBackend::drain() {
     handle->queued = false;
     serve(*handle);
   }
-  return brought;
 }
 
 bool StreamBackend::has_work(const Handle& handle) const {
@@ -157,9 +166,15 @@ void StreamBackend::serve(Handle& handle) {
 
 // --- completions ---
 
-// What the kernel brought may pass those in line, but for those of its own handle.
+// What the kernel brought may pass those in line, but for those of its own handle. For a handle whose sends
+// stand in line all the time, those that do when a receive begins to wait count.
 bool StreamBackend::can_go_ahead(const Handle& handle) const {
-  return handle.in_line == 0 && parts_.completions.has_room();
+  if (!parts_.completions.has_room() || handle.barriers > 0) return false;
+  return handle.in_line == 0 || (handle.turn_comes != 0 && parts_.completions.passed_by(handle.turn_comes));
+}
+
+void StreamBackend::wait_for_line(Handle& handle) const {
+  if (handle.in_line > 0 && handle.turn_comes == 0) handle.turn_comes = parts_.completions.line_end();
 }
 
 void StreamBackend::emit(Handle& handle, Completion completion, bool ahead) {
@@ -167,9 +182,11 @@ void StreamBackend::emit(Handle& handle, Completion completion, bool ahead) {
   completion.index = handle.index;
   if (ahead) {
     PORTSIDE_CHECK(can_go_ahead(handle));
+    handle.turn_comes = 0;
     parts_.completions.push_ahead(completion);
   } else if (!parts_.completions.push(completion)) {
     handle.in_line++;
+    if (!is_of_sending(completion)) handle.barriers++;
     return;
   }
   if (completion.kind == CompletionKind::closed) released_.push_back(handle.index);
@@ -201,6 +218,7 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   completion.native = error.native;
   // What the OS is about to take is taken: it cannot be had back.
   completion.bytes_sent = operation.done + operation.posted;
+  if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) completion.offset = of_sending;
   finish(&handle, operation.token, completion);
   dispose(&operation);
 }

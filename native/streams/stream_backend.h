@@ -13,6 +13,9 @@
 
 namespace portside {
 
+// In `offset`: the completion is one of the sending side.
+inline constexpr std::uint32_t of_sending = 0xffffffff;
+
 class StreamBackend : public Backend {
  public:
   explicit StreamBackend(EngineParts parts);
@@ -35,7 +38,8 @@ class StreamBackend : public Backend {
   void cancel(Operation& operation) override;
   void expired(Timer& timer) override;
 
-  unsigned drain() override;
+  unsigned gather() override;
+  void serve(unsigned brought) override;
   bool has_ready() const override { return !ready_.empty(); }
   void passed(const Completion& completion) override;
   void delivered() override;
@@ -45,9 +49,8 @@ class StreamBackend : public Backend {
 
   // --- what the derived backends do ---
 
-  // Takes what the kernel has brought, without waiting: marks handles readable or writable, or completes
-  // their operations. Returns how much it was.
-  virtual unsigned gather() = 0;
+  // What gather() does: marks handles readable or writable, or completes their operations.
+  virtual unsigned ask_kernel() = 0;
   // Makes the kernel's queue report on a new handle.
   virtual Error associate(Handle& handle) = 0;
   // Sends the socket of sockets::make_connecting() on its way, unless it is already.
@@ -81,6 +84,7 @@ class StreamBackend : public Backend {
   void reset(Handle& handle);
   void make_ready(Handle& handle);
   bool can_go_ahead(const Handle& handle) const;
+  void wait_for_line(Handle& handle) const;
   void complete(Handle& handle, List<Operation>& list, Operation& operation, Error error,
                 std::int32_t result);
   void connected(Handle& handle, Error error);  // the end of a connect, good or bad

@@ -25,7 +25,8 @@ void StreamBackend::submit_receive(Handle& handle, const Submission& submission)
 
 // One receive a visit: the next connection's turn comes before this one's second.
 void StreamBackend::serve_receive(Handle& handle) {
-  if (!can_go_ahead(handle) || !parts_.received.has_room()) return;
+  if (!can_go_ahead(handle)) return wait_for_line(handle);
+  if (!parts_.received.has_room()) return;
   const std::uint32_t limit = handle.automatic ? receive_limit : handle.waiting.first()->size;
   const auto moved = receive(handle, {parts_.received.next(), limit});
   if (moved.error.code == ErrorCode::AGAIN) return nothing_more(handle);

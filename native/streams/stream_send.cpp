@@ -27,6 +27,7 @@ Completion result_of(Error error, std::size_t size, std::size_t taken) {
   completion.error = static_cast<std::int32_t>(error.code);
   completion.native = error.native;
   completion.bytes_sent = static_cast<std::uint32_t>(taken);
+  completion.offset = of_sending;
   return completion;
 }
 

@@ -28,7 +28,7 @@ Error error_of_status(ULONG_PTR internal) {
 
 // --- requests ---
 
-unsigned IocpBackend::gather() {
+unsigned IocpBackend::ask_kernel() {
   const auto packets = port_.take();
   for (const auto& packet : packets) {
     note(*static_cast<Request*>(packet.lpOverlapped),

@@ -35,7 +35,7 @@ class IocpBackend final : public StreamBackend {
 
  private:
   // iocp_backend.cpp: sockets and requests
-  unsigned gather() override;
+  unsigned ask_kernel() override;
   void note(Request& request, const Ended& ended);
   void begin(HandleExtension& extension);
   void end_at_once(Request& request, const Ended& ended) { ended_.push_back({&request, ended}); }
