@@ -76,12 +76,13 @@ describe("options of a push-style socket in its last handlers", () => {
 });
 
 describe("the peer's address", () => {
-  it.skipIf(CompletionPort.default.backend !== "epoll")("can still be had after its reset", async () => {
+  it("can still be had after its reset, where the system keeps it", async () => {
     await using scope = new Scope();
     const { socket, peer } = await accepted(scope);
     const address = { address: "127.0.0.1", family: "IPv4", port: peer.socket.localPort };
     await peer.reset();
     await failure(socket.recv(), "ECONNRESET");
-    expect(socket.remoteAddress).toEqual(address);
+    const keepsIt = CompletionPort.default.backend === "epoll";
+    expect(keepsIt ? [address] : [address, undefined]).toContainEqual(socket.remoteAddress);
   });
 });
