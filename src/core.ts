@@ -87,7 +87,7 @@ export class Core {
 
   on(listener: (value: unknown) => void): void {
     this.#listeners.set(listener, currentContext());
-    if (this.#packetsWait) soon(() => this.#takePackets());
+    if (this.#packets.wait) void soon(() => this.#takePackets());
   }
 
   off(listener: (value: unknown) => void): void {

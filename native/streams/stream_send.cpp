@@ -99,7 +99,9 @@ std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::
 }
 
 void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
-  if (handle.failure) return finish(&handle, token, result_of(handle.failure, 0, 0));
+  // Of a connection that was reset some systems still say that it is shut down.
+  const Error lost = handle.failure ? handle.failure : handle.reported;
+  if (lost) return finish(&handle, token, result_of(lost, 0, 0));
   if (!handle.sends.empty() || !everything_is_out(handle)) {
     handle.send_ended = true;
     make_operation(handle, handle.sends, token, Opcode::shutdown);

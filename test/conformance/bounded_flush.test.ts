@@ -30,7 +30,12 @@ describe.concurrent("a socket that closes itself after its peer's FIN", () => {
     expect(performance.now() - begin).toBeLessThan(6 * PATIENCE);
     expect(recorder.names(socket)).toEqual(["open", "close"]);
     expect(socket.closed).toBe(true);
-    await expect(receiveToEnd(client)).rejects.toMatchObject({ code: "ECONNRESET" });
+    const ending = receiveToEnd(client).then(
+      (bytes) => bytes.length < STALLING_SIZE && "end",
+      (error: { code: string }) => error.code,
+    );
+    // Wine tells a reset that meets no receive as the end.
+    expect(await ending).toMatch(process.env.PORTSIDE_TEST_WINE ? /^(ECONNRESET|end)$/ : /^ECONNRESET$/);
   });
 
   it("goes on as long as the peer takes some of it", { timeout: 120_000 }, async () => {
