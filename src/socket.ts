@@ -109,7 +109,7 @@ interface Inner {
   failed(socket: TcpSocket, syscall: "recv" | "send", outcome: Outcome): void;
   /** An operation has found the connection gone. */
   lost(socket: TcpSocket): void;
-  blocked(socket: TcpSocket, bytes: number): void;
+  blocked(socket: TcpSocket): void;
   drained(socket: TcpSocket): void;
   gone(socket: TcpSocket, outcome: Outcome): void;
 }
@@ -384,7 +384,7 @@ export class TcpSocket<Data = unknown> {
     // What the engine has taken is its to count; it is asked where its news is still on the way.
     if (this.#epoch !== epoch) {
       this.#fresh = 0;
-      if (this.#core.blockadeNewsIsDue)
+      if (this.#queued > 0 || this.#core.blockadeNewsIsDue)
         this.#queued = this.#core.native.queued(this.#index, this.#generation);
     }
     this.#epoch = epoch;
@@ -453,9 +453,9 @@ export class TcpSocket<Data = unknown> {
     if (finished) this.#state |= State.finished;
   }
 
-  // Bytes of write() wait in the engine.
-  #blocked(bytes: number): void {
-    this.#queued += bytes;
+  // Bytes of write() wait in the engine, where none did.
+  #blocked(): void {
+    this.#queued = this.#core.native.queued(this.#index, this.#generation);
   }
 
   // A large write has left bytes waiting: its own answer depends on them.
@@ -630,7 +630,7 @@ export class TcpSocket<Data = unknown> {
     inner.lost = (socket) => {
       socket.#state |= State.lost;
     };
-    inner.blocked = (socket, bytes) => socket.#blocked(bytes);
+    inner.blocked = (socket) => socket.#blocked();
     inner.drained = (socket) => socket.#drained();
     inner.gone = (socket, outcome) => socket.#gone(outcome);
     isSocket = (value): value is TcpSocket => typeof value === "object" && value !== null && #core in value;

@@ -35,6 +35,9 @@ void close(int descriptor);
 // Makes the close that follows an RST instead of a FIN.
 void prepare_reset(int descriptor);
 
+// Whether a connection that stood does so no more, as its peer has reset it.
+bool is_gone(int descriptor);
+
 Error set_no_delay(int descriptor, bool on);
 // What is refused leaves keep-alive switched as it was.
 Error set_keep_alive(int descriptor, const KeepAlive& wanted);

@@ -116,13 +116,14 @@ int room_send_flags() {
 #endif
 }
 
-// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it.
-bool room_send_again([[maybe_unused]] int error) {
-#ifdef __APPLE__
+// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it. Of one
+// that a VPN has taken over it says nothing else ever again.
+bool room_is_torn_down(int error) {
   return error == EPROTOTYPE;
-#else
-  return false;
-#endif
+}
+
+int room_peer_name(int descriptor, sockaddr* address, socklen_t* size) {
+  return ::getpeername(descriptor, address, size);
 }
 
 // OpenBSD has none: net.inet.tcp.keepidle and keepintvl are for all of the machine's connections.

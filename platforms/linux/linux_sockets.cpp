@@ -3,6 +3,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include "../posix/posix_sockets.h"
 
 namespace portside::sockets {
@@ -30,8 +32,18 @@ int room_send_flags() {
   return MSG_NOSIGNAL;
 }
 
-bool room_send_again(int /*error*/) {
+bool room_is_torn_down(int /*error*/) {
   return false;
+}
+
+// After a reset getpeername() knows nobody any more; SO_PEERNAME still does, and wants to be asked for no
+// more than the address takes.
+int room_peer_name(int descriptor, sockaddr* address, socklen_t* size) {
+  socklen_t of_own = *size;
+  if (::getpeername(descriptor, address, size) == 0) return 0;
+  if (errno != ENOTCONN || ::getsockname(descriptor, address, &of_own) != 0) return -1;
+  *size = of_own;
+  return ::getsockopt(descriptor, SOL_SOCKET, SO_PEERNAME, address, size);
 }
 
 KeepAliveOptions room_keep_alive_options() {

@@ -46,7 +46,9 @@ Descriptor room_socket(int family);  // non-blocking, closed on exec, raising no
 int room_accept(int listener, sockaddr* peer, socklen_t* size);
 bool room_ends_unread(int descriptor);  // its close has to be made a reset, as something lies unread
 int room_send_flags();
-bool room_send_again(int error);  // an error of send() that a second try resolves, besides EINTR
+bool room_is_torn_down(int error);  // send()'s word for a connection that is: trying again mostly tells more
+int room_peer_name(int descriptor, sockaddr* address,
+                   socklen_t* size);  // also of one that was reset, if it can
 KeepAliveOptions room_keep_alive_options();
 UserTimeoutOption room_user_timeout_option();
 bool room_share_port(int descriptor);        // with other connecting sockets, those in TIME_WAIT among them

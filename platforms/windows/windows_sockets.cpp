@@ -284,15 +284,20 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
   return {taken, {}};
 }
 
-bool is_broken(int descriptor) {
+// Not even nothing can be sent: of a socket that was not shut down, only a reset makes that.
+bool is_gone(int descriptor) {
   WSABUF nothing{0, nullptr};
   DWORD bytes = 0;
   return ::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) != 0 &&
          ::WSAGetLastError() != WSAEWOULDBLOCK;
 }
 
+// What is reset cannot be shut down any more, in whichever words Windows says so.
 Error shutdown_sending(int descriptor) {
-  return ::shutdown(socket_of(descriptor), SD_SEND) == 0 ? Error{} : last_error();
+  if (::shutdown(socket_of(descriptor), SD_SEND) == 0) return {};
+  const Error error = stream_error();
+  const bool is_gone = error.code == ErrorCode::CONNRESET || error.code == ErrorCode::INVAL;
+  return is_gone ? Error{ErrorCode::NOTCONN, error.native} : error;
 }
 
 void prepare_reset(int descriptor) {
