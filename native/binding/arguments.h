@@ -20,6 +20,9 @@ std::optional<std::uint32_t> whole_number(Napi::Value value, std::uint32_t most 
 // 0 when it is no number; numbers that are too large wrap.
 std::int32_t integer(Napi::Value value);
 
+// As JavaScript writes it: a delay of 0 for off, of -1 for on with the OS's own.
+KeepAlive keep_alive(std::int32_t delay, std::int32_t interval, std::int32_t count);
+
 // No handle at all when these are no index and generation.
 HandleId handle_id(const Napi::CallbackInfo& info);
 
