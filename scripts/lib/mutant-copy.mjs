@@ -13,6 +13,8 @@ const patience = 600_000;
 export class Copy {
   /** @type {Map<string, string>} what the files were that are changed now */
   #originals = new Map();
+  /** @type {Set<string>} files that were written since the last build */
+  #written = new Set();
   folder = mkdtempSync(join(os.tmpdir(), "portside-mutants-"));
 
   /** Brings what git knows, as it is in the working tree, and builds it; packages are shared. */
@@ -38,14 +40,19 @@ export class Copy {
   write(files) {
     const next = new Map(files);
     for (const [path, text] of this.#originals) {
-      if (!next.has(path)) writeFileSync(join(this.folder, path), text);
+      if (!next.has(path)) this.#write(path, text);
     }
     const originals = new Map();
     for (const [path, text] of next) {
       originals.set(path, this.#originals.get(path) ?? readFileSync(join(this.folder, path), "utf8"));
-      writeFileSync(join(this.folder, path), text);
+      this.#write(path, text);
     }
     this.#originals = originals;
+  }
+
+  #write(path, text) {
+    writeFileSync(join(this.folder, path), text);
+    this.#written.add(path);
   }
 
   /** Before a mutant is looked for: its places are those of the original. */
@@ -55,12 +62,23 @@ export class Copy {
 
   /** Compiles what has changed; returns "" or what the compilers say. */
   async build() {
-    const cmake = ["--build", "build", "--config", "Release"];
-    const native = await endsWithin(patience, "cmake", cmake, { folder: this.folder });
-    if (native.code !== 0) return native.output;
-    const args = [tools.tsc, "--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo"];
-    const script = await endsWithin(patience, process.execPath, args, { folder: this.folder });
-    return script.code === 0 ? "" : script.output;
+    const compilers = [
+      { wants: /\.(cpp|h)$/, command: "cmake", args: ["--build", "build", "--config", "Release"] },
+      {
+        wants: /\.ts$/,
+        command: process.execPath,
+        args: [tools.tsc, "--incremental", "--tsBuildInfoFile", "dist/.tsbuildinfo"],
+      },
+    ];
+    const written = [...this.#written];
+    for (const { wants, command, args } of compilers) {
+      if (!written.some((path) => wants.test(path))) continue;
+      const { code, output } = await endsWithin(patience, command, args, { folder: this.folder });
+      if (code !== 0) return output;
+    }
+    // After a failure all of it is looked at again.
+    this.#written.clear();
+    return "";
   }
 
   remove() {

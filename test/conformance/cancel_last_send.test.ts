@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pattern, receive } from "../support/bytes.js";
+import { pattern, receive, receiveToEnd } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
 import { narrow, STALLING_SIZE } from "../support/peers.js";
 import { pushPair } from "../support/push.js";
@@ -24,6 +24,8 @@ describe("cancelling the last send that waits", () => {
     await failure(sending, "ECANCELED");
     await recorder.next("close");
     expect(recorder.names(socket)).toEqual(["open", "close"]);
+    // In order, and not because its patience with the peer came to an end.
+    await receiveToEnd(client);
   });
 
   it("brings the drain that write() owes", async () => {
