@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { type PortsideError, rangeError, typeError } from "./errors.js";
+import { ofDataView, ofTypedArray } from "./intrinsics.js";
 
 /** Bytes to send: any view, or a whole buffer; a string is sent as UTF-8. */
 export type Bytes = ArrayBufferView | ArrayBuffer | string;
@@ -13,24 +14,6 @@ export type Parts = Part | readonly Part[];
 
 const { isUint8Array, isDataView, isArrayBuffer } = types;
 const isView = ArrayBuffer.isView;
-
-// What an object says of itself may be a lie (an own `byteLength`, a subclass with a getter): the language's own getters
-// tell the truth, and run nobody's code.
-function getterOf<Value>(prototype: object, name: string): (of: object) => Value {
-  const { get } = Object.getOwnPropertyDescriptor(prototype, name) as { get: () => Value };
-  return Function.prototype.call.bind(get) as (of: object) => Value;
-}
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const ofTypedArray = {
-  length: getterOf<number>(typedArray, "byteLength"),
-  offset: getterOf<number>(typedArray, "byteOffset"),
-  buffer: getterOf<ArrayBuffer>(typedArray, "buffer"),
-};
-const ofDataView = {
-  length: getterOf<number>(DataView.prototype, "byteLength"),
-  offset: getterOf<number>(DataView.prototype, "byteOffset"),
-  buffer: getterOf<ArrayBuffer>(DataView.prototype, "buffer"),
-};
 
 // One send's result is a number of 31 bits in the rings.
 const mostOfOneSend = 0x7fffffff;
@@ -120,11 +103,6 @@ export function lengthOfView(view: ArrayBufferView): number {
   } catch {
     return 0; // a DataView without its bytes does not even tell that
   }
-}
-
-/** Whether bytes lie in `memory`, and where; -1: elsewhere. */
-export function offsetIn(memory: ArrayBufferLike, bytes: Uint8Array): number {
-  return ofTypedArray.buffer(bytes) === memory ? ofTypedArray.offset(bytes) : -1;
 }
 
 /** Bytes of a part that is no text. */

@@ -1,6 +1,7 @@
 import { clone, restore } from "./clone.js";
 import { type Context, callIn, currentContext } from "./context.js";
 import { PortsideError, systemError } from "./errors.js";
+import { undetachableMemory } from "./lasting_memory.js";
 import { listenerInner, type TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, Words } from "./names.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
@@ -33,7 +34,7 @@ const open = new Set<Core>();
  * program ever holds it.
  */
 export class Core {
-  readonly rings = new Rings();
+  readonly rings: Rings;
   readonly native: NativePort;
   readonly sending: Sending;
   readonly id: number;
@@ -51,7 +52,6 @@ export class Core {
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   #packets: Uint8Array[] = [];
   #packetsWait = false; // for a listener
-  #blockadesSeen = 0;
   #openHandles = 0;
   #pendingOperations = 0;
   #closing: Deferred | undefined;
@@ -60,11 +60,13 @@ export class Core {
   constructor(options: CoreOptions) {
     this.native = openNative(
       options,
-      this.rings,
       () => this.#deliver(),
-      () => immediately(() => this.native.turn()),
+      (referenced) => {
+        const turn = immediately(() => this.native.turn());
+        if (!referenced) turn.unref();
+      },
     );
-    this.rings.port = this.native;
+    this.rings = new Rings(this.native);
     this.sending = new Sending(this);
     const description = this.native.describe();
     this.id = description.id;
@@ -182,7 +184,7 @@ export class Core {
 
   /** Whether sockets have still to hear that bytes of theirs wait in the engine. */
   get blockadeNewsIsDue(): boolean {
-    return this.rings.blockades !== this.#blockadesSeen;
+    return this.rings.blockadeNewsIsDue;
   }
 
   // --- completions ---
@@ -219,14 +221,14 @@ export class Core {
           this.#read(words, at),
         );
       case CompletionKind.blocked:
-        this.#blockadesSeen = (this.#blockadesSeen + 1) | 0;
-        return inner.blocked(this.#socket(index), result);
+        this.rings.blockadeSeen();
+        return inner.blocked(this.#socket(index));
       case CompletionKind.drained:
         return inner.drained(this.#socket(index));
       case CompletionKind.shortage:
         return listenerInner.shortage(this.#handles[index] as TcpListener, this.#read(words, at));
       case CompletionKind.closed:
-        return this.#handleGone(index);
+        return this.#handleGone(index, this.#read(words, at));
       case CompletionKind.posted:
         return this.#takePackets();
     }
@@ -269,14 +271,14 @@ export class Core {
     else this.#settle(token, outcome);
   }
 
-  #handleGone(index: number): void {
+  #handleGone(index: number, outcome: Outcome): void {
     const handle = this.#handles[index] as Handle;
     this.#handles[index] = undefined;
     this.#openHandles--;
     const closer = this.#closers.get(handle);
     if (closer) this.#closers.delete(handle);
     try {
-      if (isSocket(handle)) inner.gone(handle);
+      if (isSocket(handle)) inner.gone(handle, outcome);
       else listenerInner.gone(handle);
     } finally {
       if (closer) inTurn(closer.resolve);
@@ -287,7 +289,7 @@ export class Core {
   #takePackets(): void {
     this.#packetsWait = this.#listeners.size === 0;
     if (this.#packetsWait || this.closed) return;
-    const packets = this.#packets.concat(this.native.takePackets());
+    const packets = this.#packets.concat(this.native.takePackets(256));
     let next = 0;
     while (next < packets.length && this.#listeners.size > 0 && !this.closed) {
       this.posted++;
@@ -315,6 +317,7 @@ export class Core {
     if (!open.has(this) || this.#openHandles > 0 || this.#pendingOperations > 0) return;
     open.delete(this);
     this.#lastStats = this.native.stats();
+    this.rings.close();
     this.native.close();
     // After the promises of all that has ended, however many hops they take.
     immediately(() => this.#closing?.resolve());
@@ -344,15 +347,20 @@ function withResolvers(): Deferred {
 
 function openNative(
   options: CoreOptions,
-  rings: Rings,
   deliver: () => void,
-  yieldTurn: () => void,
+  yieldTurn: (referenced: boolean) => void,
 ): NativePort {
   try {
-    return new addon.Port(options, rings.memory, rings.received.buffer as ArrayBuffer, deliver, yieldTurn);
+    return new addon.Port({ ...options, received: undetachableMemory() }, deliver, yieldTurn);
   } catch (error) {
-    const refused = (error as { portside?: { code: number; native: number } }).portside;
-    if (!refused) throw error;
-    throw systemError(errorName(refused.code), { syscall: "open", native: refused.native });
+    throw openError(error);
   }
+}
+
+/** What is missing to open a port, whoever missed it. */
+function openError(error: unknown): PortsideError {
+  const refused = (error as { portside?: { code: number; native: number } } | null)?.portside;
+  if (refused) return systemError(errorName(refused.code), { syscall: "open", native: refused.native });
+  // V8 says so when it has no memory for an array.
+  return systemError(error instanceof RangeError ? "ENOMEM" : "UNKNOWN", { syscall: "open", cause: error });
 }

@@ -75,6 +75,10 @@ export interface NativeStats {
 }
 
 export interface NativePort {
+  /** What both sides use: it outlives whatever a program does with it. */
+  memory(): { rings: ArrayBuffer; received: ArrayBuffer };
+  /** The receive space, in new memory when a program has taken the old one's away. */
+  renewReceived(): ArrayBuffer;
   submit(): void;
   send(
     index: number,
@@ -92,7 +96,8 @@ export interface NativePort {
   setHandleReferenced(index: number, generation: number, on: boolean): void;
   queued(index: number, generation: number): number;
   setReferenced(on: boolean): void;
-  takePackets(): Uint8Array[];
+  /** The oldest packets, at most so many; when there are more, a `posted` completion follows. */
+  takePackets(most: number): Uint8Array[];
   stats(): NativeStats | undefined;
   describe(): { id: number; loop: boolean };
   close(): void;
@@ -102,6 +107,8 @@ interface Layout {
   ringsSize: number;
   receiveSpaceSize: number;
   receiveLimit: number;
+  /** Operations are named by tokens from 1 to this. */
+  maxToken: number;
   submissionsAt: number;
   submissionCapacity: number;
   completionsAt: number;
@@ -112,11 +119,17 @@ interface Layout {
 
 interface Addon {
   Port: new (
-    options: { backend: string; loop: boolean; batch: number; polls: number },
-    rings: ArrayBuffer,
-    received: ArrayBuffer,
+    options: {
+      backend: string;
+      loop: boolean;
+      batch: number;
+      polls: number;
+      /** Memory for the receive space that cannot be detached; without it the addon takes its own. */
+      received?: ArrayBuffer | undefined;
+    },
     deliver: () => void,
-    yieldTurn: () => void,
+    /** turn() is to be called by setImmediate, which keeps the process alive only if `referenced`. */
+    yieldTurn: (referenced: boolean) => void,
   ) => NativePort;
   post(id: number, bytes: Uint8Array): boolean;
   /** The contract's name of what the OS calls so. */

@@ -2,6 +2,7 @@ import { type InspectOptions, inspect } from "node:util";
 import { bytesIn, lengthOfView, type Parts, type SendData, sendDataOf } from "./bytes.js";
 import { callIn } from "./context.js";
 import type { Core } from "./core.js";
+import { Ends } from "./ends.js";
 import {
   closedError,
   notConstructible,
@@ -81,12 +82,6 @@ const deaf = State.closing | State.closed;
 /** What came while a push-style socket was paused: chunks in order; null is the peer's FIN. */
 type Held = (Uint8Array<ArrayBuffer> | null)[];
 
-/** Both ends of a connection that is closed. */
-interface Ends {
-  local: IpAddress | undefined;
-  remote: IpAddress | undefined;
-}
-
 /** What the engine's other files can do with a socket, and no program can. */
 interface Inner {
   make(core: Core, index: number, generation: number, style: Style): TcpSocket;
@@ -114,9 +109,9 @@ interface Inner {
   failed(socket: TcpSocket, syscall: "recv" | "send", outcome: Outcome): void;
   /** An operation has found the connection gone. */
   lost(socket: TcpSocket): void;
-  blocked(socket: TcpSocket, bytes: number): void;
+  blocked(socket: TcpSocket): void;
   drained(socket: TcpSocket): void;
-  gone(socket: TcpSocket): void;
+  gone(socket: TcpSocket, outcome: Outcome): void;
 }
 export const inner = {} as Inner;
 export let isSocket: (value: unknown) => value is TcpSocket;
@@ -138,7 +133,7 @@ export class TcpSocket<Data = unknown> {
   #epoch = 0; // when #fresh was last counted
   #sends = 0; // operations that have still to hear what became of their sends
   #held: Held | undefined;
-  #ends: Ends | undefined; // once it is closed
+  #ends: Ends | undefined = undefined; // once it is closed
 
   private constructor(made: symbol, core: Core, index: number, generation: number, style: Style) {
     if (made !== key) throw notConstructible("TcpSocket", "listen() and connect() make sockets");
@@ -375,7 +370,7 @@ export class TcpSocket<Data = unknown> {
     // What the engine has taken is its to count; it is asked where its news is still on the way.
     if (this.#epoch !== epoch) {
       this.#fresh = 0;
-      if (this.#core.blockadeNewsIsDue)
+      if (this.#queued > 0 || this.#core.blockadeNewsIsDue)
         this.#queued = this.#core.native.queued(this.#index, this.#generation);
     }
     this.#epoch = epoch;
@@ -444,9 +439,9 @@ export class TcpSocket<Data = unknown> {
     if (finished) this.#state |= State.finished;
   }
 
-  // Bytes of write() wait in the engine.
-  #blocked(bytes: number): void {
-    this.#queued += bytes;
+  // Bytes of write() wait in the engine, where none did.
+  #blocked(): void {
+    this.#queued = this.#core.native.queued(this.#index, this.#generation);
   }
 
   // A large write has left bytes waiting: its own answer depends on them.
@@ -469,8 +464,8 @@ export class TcpSocket<Data = unknown> {
   }
 
   // The engine has let go of the handle.
-  #gone(): void {
-    this.#ends = { local: this.#address(false), remote: this.#address(true) };
+  #gone(outcome: Outcome): void {
+    if ((this.#state & State.silent) === 0) this.#ends = new Ends(outcome, (remote) => this.#address(remote));
     this.#state |= State.closing | State.closed;
     this.#held = undefined;
     this.#queued = this.#fresh = 0;
@@ -621,9 +616,9 @@ export class TcpSocket<Data = unknown> {
     inner.lost = (socket) => {
       socket.#state |= State.lost;
     };
-    inner.blocked = (socket, bytes) => socket.#blocked(bytes);
+    inner.blocked = (socket) => socket.#blocked();
     inner.drained = (socket) => socket.#drained();
-    inner.gone = (socket) => socket.#gone();
+    inner.gone = (socket, outcome) => socket.#gone(outcome);
     isSocket = (value): value is TcpSocket => typeof value === "object" && value !== null && #core in value;
   }
 }

@@ -139,7 +139,9 @@ class Backend {
   virtual void passed(const Completion& completion) = 0;  // it went from the line into the ring
   virtual void delivered() = 0;                           // JavaScript has seen the whole ring
 
-  // For the wakers. block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
+  // For the wakers. Before block() and wake() are used, which not every waker does: what they need.
+  virtual Error prepare_to_block() = 0;
+  // block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
   // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to drain(). wake()
   // may be called from any thread.
   virtual void block(int timeout) noexcept = 0;

@@ -17,6 +17,7 @@ class ReadinessBackend final : public StreamBackend {
 
   Error open() override { return poller_->open(); }
 
+  Error prepare_to_block() override { return poller_->prepare_to_block(); }
   void block(int timeout) noexcept override { poller_->block(timeout); }
   void wake() noexcept override { poller_->wake(); }
   int descriptor() const override { return poller_->descriptor(); }
@@ -44,6 +45,7 @@ class ReadinessBackend final : public StreamBackend {
     return sockets::receive(handle.descriptor, into);
   }
   void await_data(Handle& /*handle*/) override {}
+  void try_again(Handle& handle) override;
 
   // readiness_send.cpp
   void await_room(Handle& handle) override;

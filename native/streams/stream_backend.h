@@ -4,6 +4,7 @@
 // out.
 #pragma once
 
+#include <unordered_map>
 #include <vector>
 
 #include "../engine/backend.h"
@@ -61,6 +62,8 @@ class StreamBackend : public Backend {
   virtual void await_data(Handle& handle) = 0;
   // An operation was queued among the handle's sends.
   virtual void await_room(Handle& handle) = 0;
+  // The OS had no memory for a receive or a send of this handle's, some time ago.
+  virtual void try_again(Handle& handle) = 0;
   // Hands queued sends on to the OS.
   virtual void serve_sends(Handle& handle) = 0;
   // Whether everything that is no longer queued lies with the transport, so that a FIN comes after it.
@@ -71,11 +74,15 @@ class StreamBackend : public Backend {
   Handle& add_handle(int descriptor, HandleKind kind);
   void forget(Handle& handle);
   void close(Handle& handle, bool reset = false);
+  void reset(Handle& handle);
   void make_ready(Handle& handle);
   bool can_go_ahead(const Handle& handle) const;
   void complete(Handle& handle, List<Operation>& list, Operation& operation, Error error,
                 std::int32_t result);
   void connected(Handle& handle, Error error);  // the end of a connect, good or bad
+
+  // --- stream_addresses.cpp ---
+  void remember_peer(Handle& handle, const PackedAddress& peer);
 
   // --- stream_accept.cpp ---
   bool wants_to_accept(const Handle& handle) const;
@@ -90,13 +97,23 @@ class StreamBackend : public Backend {
   void sends_are_out(Handle& handle);
   void lost_sending(Handle& handle, Error error);
 
+  // --- stream_flush.cpp ---
+  static void peer_takes(Handle& handle);
+
+  // --- stream_shortage.cpp ---
+  void receive_later(Handle& handle);
+  void send_later(Handle& handle);
+  void try_again_later(const Handle& handle);
+
   EngineParts parts_;
   HandleTable<Handle> handles_;
 
  private:
   void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
-  static bool met_itself(const Handle& handle);
+  void keep_ends(const Handle& handle, Completion& closed);
+  void forget_ends(const Handle& handle);
+  static Error unless_gone(const Handle& handle, Error error);
   void serve(Handle& handle);
   void emit(Handle& handle, Completion completion, bool ahead = false);
   void finish(Handle* handle, std::uint32_t token, Completion result, bool ahead = false);
@@ -118,11 +135,23 @@ class StreamBackend : public Backend {
   std::size_t queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken,
                          std::int32_t flags);
   void submit_shutdown(Handle& handle, std::uint32_t token);
+  static Error cause_of_loss(const Handle& handle, Error error);
   void tell_failure(Handle& handle);
 
+  struct Ends {
+    PackedAddress local, remote;
+  };
+
+  void close_when_flushed(Handle& handle);
+  void look_at_flushing(Handle& handle);
+  void retry_short_of_memory();
+
   List<Handle> ready_;
+  std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and of peers that no handle can keep
   std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
   std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
+  std::vector<HandleId> short_of_memory_;       // to be tried again when the timer expires
+  Timer memory_timer_;
 };
 
 }  // namespace portside

@@ -78,12 +78,12 @@ Descriptor room_socket(int family) {
   return prepared ? std::move(made) : Descriptor(-1);
 }
 
-int room_accept(int listener) {
+int room_accept(int listener, sockaddr* peer, socklen_t* size) {
 #ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
   if (!has_room_for_another()) return -1;
-  const int accepted = ::accept(listener, nullptr, nullptr);
+  const int accepted = ::accept(listener, peer, size);
   if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
   ::close(accepted);
@@ -115,13 +115,14 @@ int room_send_flags() {
 #endif
 }
 
-// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it.
-bool room_send_again([[maybe_unused]] int error) {
-#ifdef __APPLE__
+// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it. Of one
+// that a VPN has taken over it says nothing else ever again.
+bool room_is_torn_down(int error) {
   return error == EPROTOTYPE;
-#else
-  return false;
-#endif
+}
+
+int room_peer_name(int descriptor, sockaddr* address, socklen_t* size) {
+  return ::getpeername(descriptor, address, size);
 }
 
 int room_keep_alive_option() {

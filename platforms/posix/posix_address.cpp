@@ -41,6 +41,42 @@ Error to_socket_address(const IpAddress& address, SocketAddress& into) {
   return ::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1 ? Error{} : Error{ErrorCode::INVAL, 0};
 }
 
+PackedAddress pack(const SocketAddress& address) {
+  PackedAddress packed;
+  if (address.storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v4.sin_addr, sizeof(v4.sin_addr));
+    packed.port = ntohs(v4.sin_port);
+    packed.family = PackedAddress::Family::ipv4;
+  } else if (address.storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v6.sin6_addr, sizeof(v6.sin6_addr));
+    packed.port = ntohs(v6.sin6_port);
+    packed.zone = v6.sin6_scope_id;
+    packed.family = PackedAddress::Family::ipv6;
+  }
+  return packed;
+}
+
+SocketAddress unpack(const PackedAddress& packed) {
+  SocketAddress address;
+  if (packed.family == PackedAddress::Family::ipv4) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(packed.port);
+    std::memcpy(&v4.sin_addr, packed.bytes.data(), sizeof(v4.sin_addr));
+    address.size = sizeof(v4);
+  } else if (packed.family == PackedAddress::Family::ipv6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(packed.port);
+    v6.sin6_scope_id = packed.zone;
+    std::memcpy(&v6.sin6_addr, packed.bytes.data(), sizeof(v6.sin6_addr));
+    address.size = sizeof(v6);
+  }
+  return address;
+}
+
 Error from_socket_address(const SocketAddress& address, IpAddress& into) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (address.storage.ss_family == AF_INET) {

@@ -17,5 +17,8 @@ struct SocketAddress {
 // EINVAL for text that is no IP address.
 Error to_socket_address(const IpAddress& address, SocketAddress& into);
 Error from_socket_address(const SocketAddress& address, IpAddress& into);
+// No family where it is no IP address.
+PackedAddress pack(const SocketAddress& address);
+SocketAddress unpack(const PackedAddress& address);
 
 }  // namespace portside

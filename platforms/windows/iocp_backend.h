@@ -28,6 +28,7 @@ class IocpBackend final : public StreamBackend {
   bool has_ready() const override {
     return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
   }
+  Error prepare_to_block() override { return {}; }
   void block(int timeout) noexcept override { port_.block(timeout); }
   void wake() noexcept override { port_.wake(); }
   int descriptor() const override { return -1; }
@@ -54,7 +55,7 @@ class IocpBackend final : public StreamBackend {
   void begin_housekeeping();
   void keep_house();
   bool look_at_lingering();
-  void try_again();
+  void try_again(Handle& handle) override;
 
   // iocp_accept.cpp
   Error open_pool(Handle& handle);
@@ -93,14 +94,11 @@ class IocpBackend final : public StreamBackend {
   void send_came(SendRequest& request, const Ended& ended);
   void go_on_sending(HandleExtension& extension, Error error);
   void send_failed(Handle& handle, Error error);
-  void try_again_later(Handle& handle);
-
   CompletionPort port_;
   std::uint32_t outstanding_ = 0;  // requests of all sockets
   std::vector<EndedRequest> ended_;
   List<HandleExtension> lingering_;
   std::vector<AcceptPool*> pools_;
-  std::vector<HandleId> short_of_memory_;  // to be tried again
   Timer housekeeping_;
   Request house_{RequestKind::house, nullptr};  // comes behind the packets that were there when it began
   bool house_is_begun_ = false;                 // `house_` is on its way

@@ -37,6 +37,39 @@ Error from_socket_address(const SocketAddress& address, IpAddress& into) {
   return {};
 }
 
+PackedAddress pack(const SocketAddress& address) {
+  PackedAddress packed;
+  if (address.storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v4.sin_addr, sizeof(v4.sin_addr));
+    packed.port = ::ntohs(v4.sin_port);
+    packed.family = PackedAddress::Family::ipv4;
+  } else if (address.storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v6.sin6_addr, sizeof(v6.sin6_addr));
+    packed.port = ::ntohs(v6.sin6_port);
+    packed.zone = v6.sin6_scope_id;
+    packed.family = PackedAddress::Family::ipv6;
+  }
+  return packed;
+}
+
+SocketAddress unpack(const PackedAddress& packed) {
+  const bool is_ipv6 = packed.family == PackedAddress::Family::ipv6;
+  SocketAddress address = any_address(is_ipv6 ? AF_INET6 : AF_INET);
+  if (is_ipv6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_port = ::htons(packed.port);
+    v6.sin6_scope_id = packed.zone;
+    std::memcpy(&v6.sin6_addr, packed.bytes.data(), sizeof(v6.sin6_addr));
+  } else {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_port = ::htons(packed.port);
+    std::memcpy(&v4.sin_addr, packed.bytes.data(), sizeof(v4.sin_addr));
+  }
+  return address;
+}
+
 SocketAddress any_address(int family) {
   SocketAddress any;
   any.storage.ss_family = static_cast<ADDRESS_FAMILY>(family);

@@ -111,11 +111,12 @@ void share_local_ports(int descriptor) {
 
 using AddressCall = int(WSAAPI*)(SOCKET, sockaddr*, int*);
 
-Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+Error address_by(AddressCall call, int descriptor, PackedAddress& into) {
   SocketAddress address;
   address.size = sizeof(address.storage);
   if (call(socket_of(descriptor), address.get(), &address.size) != 0) return last_error();
-  return from_socket_address(address, into);
+  into = pack(address);
+  return {};
 }
 
 Error stream_error() {
@@ -283,15 +284,20 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
   return {taken, {}};
 }
 
-bool is_broken(int descriptor) {
+// Not even nothing can be sent: of a socket that was not shut down, only a reset makes that.
+bool is_gone(int descriptor) {
   WSABUF nothing{0, nullptr};
   DWORD bytes = 0;
   return ::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) != 0 &&
          ::WSAGetLastError() != WSAEWOULDBLOCK;
 }
 
+// What is reset cannot be shut down any more, in whichever words Windows says so.
 Error shutdown_sending(int descriptor) {
-  return ::shutdown(socket_of(descriptor), SD_SEND) == 0 ? Error{} : last_error();
+  if (::shutdown(socket_of(descriptor), SD_SEND) == 0) return {};
+  const Error error = stream_error();
+  const bool is_gone = error.code == ErrorCode::CONNRESET || error.code == ErrorCode::INVAL;
+  return is_gone ? Error{ErrorCode::NOTCONN, error.native} : error;
 }
 
 void prepare_reset(int descriptor) {
@@ -315,11 +321,14 @@ Error set_keep_alive(int descriptor, std::int32_t delay) {
   return result == 0 ? Error{} : last_error();
 }
 
-Error local_address(int descriptor, IpAddress& into) {
+Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
-Error remote_address(int descriptor, IpAddress& into) {
+Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
+}
+Error text_of(const PackedAddress& address, IpAddress& into) {
+  return from_socket_address(unpack(address), into);
 }
 
 }  // namespace portside::sockets
