@@ -146,6 +146,8 @@ export class TcpListener<Data = unknown> {
     if (this.#closed) return;
     this.#closed = true;
     this.#submit(Opcode.close, 0);
+    // At once: whoever listens there next may do so without waiting, on another completion port too.
+    this.#core.rings.flush();
     if (this.#signal) unwatch(this.#signal, this.#abortable);
   }
 

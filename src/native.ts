@@ -24,6 +24,11 @@ export interface NativeSettings {
   noDelay: boolean;
   /** Milliseconds before the first probe; 0: off; -1: on, with the OS's delay. */
   keepAlive: number;
+  /** Milliseconds between probes, and how many of them; 0: the OS's. */
+  keepAliveInterval: number;
+  keepAliveCount: number;
+  /** Milliseconds; 0: the OS's. */
+  userTimeout: number;
   receiveBufferSize: number;
   sendBufferSize: number;
   unbufferedSends: boolean;
@@ -92,7 +97,16 @@ export interface NativePort {
   connect(options: NativeConnect, token: number): NativeHandle | NativeError;
   address(index: number, generation: number, remote: boolean): NativeAddress | undefined;
   setNoDelay(index: number, generation: number, on: boolean): NativeError | undefined;
-  setKeepAlive(index: number, generation: number, delay: number): NativeError | undefined;
+  setKeepAlive(
+    index: number,
+    generation: number,
+    delay: number,
+    interval: number,
+    count: number,
+  ): NativeError | undefined;
+  setUserTimeout(index: number, generation: number, milliseconds: number): NativeError | undefined;
+  /** Asks the kernel; true when the connect's completion is on its way. */
+  connectHasEnded(index: number, generation: number): boolean;
   setHandleReferenced(index: number, generation: number, on: boolean): void;
   queued(index: number, generation: number): number;
   setReferenced(on: boolean): void;

@@ -1,4 +1,4 @@
-import { type Abortable, checkSignal, unwatch, watch } from "./abort.js";
+import { type Abortable, admitSignal, unwatch, watch } from "./abort.js";
 import { bytesOfView, lengthOfView } from "./bytes.js";
 import type { Core } from "./core.js";
 import { abortError, canceledError, type PortsideError, systemError } from "./errors.js";
@@ -239,8 +239,5 @@ export function signalOf(
   options: { signal?: AbortSignal | undefined } | undefined,
   syscall: string,
 ): AbortSignal | undefined {
-  const signal = options?.signal;
-  checkSignal(signal);
-  if (signal?.aborted) throw abortError(syscall, signal.reason);
-  return signal;
+  return admitSignal(options?.signal, syscall);
 }

@@ -15,7 +15,7 @@ import {
 import { inspectAs } from "./inspecting.js";
 import { Opcode, SubmissionFlag } from "./names.js";
 import { type NativeError, toError } from "./native.js";
-import { checkBoolean, checkKeepAliveDelay, checkOptions, checkReceiveSize } from "./options.js";
+import { checkBoolean, checkInteger, checkOptions, checkReceiveSize, keepAliveSettings } from "./options.js";
 import {
   nobody,
   type Outcome,
@@ -310,12 +310,26 @@ export class TcpSocket<Data = unknown> {
     return this.#set(this.#core.native.setNoDelay(this.#index, this.#generation, on));
   }
 
-  /** Whether the OS probes an idle connection; `delay` in milliseconds before the first probe, default the OS's. */
-  setKeepAlive(on = true, delay?: number): this {
-    checkBoolean("on", on);
-    const milliseconds = checkKeepAliveDelay("delay", delay);
+  /**
+   * Whether the OS probes an idle connection: `delay` milliseconds before the first probe and `interval` between two,
+   * 1000 to 32 767 000 each, and after `count` without an answer, 1 to 127, the connection ends with `ETIMEDOUT`. What is
+   * left out stays as it is, which is the OS's own; so does a delay of 0. Where it has no such interval or count:
+   * `ENOTSUP`. What is refused changes nothing.
+   */
+  setKeepAlive(on = true, delay?: number, interval?: number, count?: number): this {
+    const settings = keepAliveSettings(on, delay, interval, count);
     this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setKeepAlive(this.#index, this.#generation, on ? milliseconds : 0));
+    return this.#set(this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
+  }
+
+  /**
+   * Milliseconds that sent bytes may stay unacknowledged before the connection ends with `ETIMEDOUT` (TCP_USER_TIMEOUT,
+   * RFC 5482); 0: the OS's patience. `ENOTSUP` where the OS has none.
+   */
+  setUserTimeout(milliseconds: number): this {
+    checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
+    this.#checkOpen("setsockopt");
+    return this.#set(this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
   }
 
   /** Keeps the process alive while open, which is the default. */

@@ -64,7 +64,9 @@ class Options {
 SocketSettings settings_of(const Options& options) {
   return {.receive_buffer_size = options.integer("receiveBufferSize"),
           .send_buffer_size = options.integer("sendBufferSize"),
-          .keep_alive = options.integer("keepAlive"),
+          .keep_alive = keep_alive_of(options.integer("keepAlive"), options.integer("keepAliveInterval"),
+                                      options.integer("keepAliveCount")),
+          .user_timeout = options.integer("userTimeout"),
           .no_delay = options.flag("noDelay"),
           .unbuffered_sends = options.flag("unbufferedSends")};
 }
@@ -125,6 +127,10 @@ std::vector<Bytes> bytes_of(napi_env env, const std::vector<napi_value>& views) 
     if (known && data) parts.emplace_back(static_cast<const std::uint8_t*>(data), length);
   }
   return parts;
+}
+
+KeepAlive keep_alive_of(std::int32_t delay, std::int32_t interval, std::int32_t count) {
+  return {.on = delay != 0, .delay = delay > 0 ? delay : 0, .interval = interval, .count = count};
 }
 
 ListenParameters listen_parameters(Napi::Value value) {

@@ -30,6 +30,9 @@ std::optional<std::vector<napi_value>> views_of(Napi::Value data);
 // Where their bytes lie; none for what is detached or no typed array.
 std::vector<Bytes> bytes_of(napi_env env, const std::vector<napi_value>& views);
 
+// As JavaScript writes it: 0 for off, -1 for on with the OS's own delay, or the delay.
+KeepAlive keep_alive_of(std::int32_t delay, std::int32_t interval, std::int32_t count);
+
 // All options, or what was found until reading one threw: then the exception is pending.
 ListenParameters listen_parameters(Napi::Value options);
 ConnectParameters connect_parameters(Napi::Value options);

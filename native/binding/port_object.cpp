@@ -45,6 +45,8 @@ Napi::Function PortObject::define(Napi::Env env) {
                          InstanceMethod<&PortObject::address>("address"),
                          InstanceMethod<&PortObject::set_no_delay>("setNoDelay"),
                          InstanceMethod<&PortObject::set_keep_alive>("setKeepAlive"),
+                         InstanceMethod<&PortObject::set_user_timeout>("setUserTimeout"),
+                         InstanceMethod<&PortObject::connect_has_ended>("connectHasEnded"),
                          InstanceMethod<&PortObject::set_handle_referenced>("setHandleReferenced"),
                          InstanceMethod<&PortObject::queued>("queued"),
                          InstanceMethod<&PortObject::set_referenced>("setReferenced"),
@@ -127,6 +129,8 @@ Napi::Value PortObject::listen(const Napi::CallbackInfo& info) {
   const ListenParameters parameters = listen_parameters(info[0]);
   if (env.IsExceptionPending()) return {};
   if (!core_) return answer(env, stale_handle, "listen");
+  // A listener that was closed before is to leave its port first.
+  core_->take_submissions();
   const auto opened = core_->engine().backend().listen(parameters);
   core_->update();
   return answer(env, opened);
@@ -165,8 +169,20 @@ Napi::Value PortObject::set_no_delay(const Napi::CallbackInfo& info) {
 
 Napi::Value PortObject::set_keep_alive(const Napi::CallbackInfo& info) {
   if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
-  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), integer(info[2])),
+  const KeepAlive wanted = keep_alive_of(integer(info[2]), integer(info[3]), integer(info[4]));
+  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), wanted), "setsockopt");
+}
+
+Napi::Value PortObject::set_user_timeout(const Napi::CallbackInfo& info) {
+  if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
+  return answer(info.Env(), core_->engine().backend().set_user_timeout(handle_id(info), integer(info[2])),
                 "setsockopt");
+}
+
+Napi::Value PortObject::connect_has_ended(const Napi::CallbackInfo& info) {
+  const bool ended = !core_ || core_->engine().backend().connect_has_ended(handle_id(info));
+  if (core_) core_->update();
+  return Napi::Boolean::New(info.Env(), ended);
 }
 
 Napi::Value PortObject::set_handle_referenced(const Napi::CallbackInfo& info) {

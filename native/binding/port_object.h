@@ -24,6 +24,8 @@ class PortObject final : public Napi::ObjectWrap<PortObject> {
   Napi::Value address(const Napi::CallbackInfo& info);
   Napi::Value set_no_delay(const Napi::CallbackInfo& info);
   Napi::Value set_keep_alive(const Napi::CallbackInfo& info);
+  Napi::Value set_user_timeout(const Napi::CallbackInfo& info);
+  Napi::Value connect_has_ended(const Napi::CallbackInfo& info);
   Napi::Value set_handle_referenced(const Napi::CallbackInfo& info);
   Napi::Value queued(const Napi::CallbackInfo& info);
   Napi::Value set_referenced(const Napi::CallbackInfo& info);

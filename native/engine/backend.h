@@ -52,11 +52,21 @@ struct EngineParts {
   const std::uint64_t& now;  // milliseconds, as of this turn
 };
 
+// Whether the OS probes an idle connection. Milliseconds and a number; 0: as it is, which is the OS's own.
+struct KeepAlive {
+  bool on = false;
+  std::int32_t delay = 0;     // before the first probe
+  std::int32_t interval = 0;  // between probes
+  std::int32_t count = 0;     // probes without an answer
+
+  bool is_adjusted() const { return on && (delay > 0 || interval > 0 || count > 0); }
+};
+
 struct SocketSettings {
   std::int32_t receive_buffer_size = 0;  // bytes; 0: as the OS has it
   std::int32_t send_buffer_size = 0;
-  std::int32_t keep_alive =
-      0;  // milliseconds before the first probe; 0: off; -1: on, with the OS's own delay
+  KeepAlive keep_alive;
+  std::int32_t user_timeout = 0;  // milliseconds that sent bytes may stay unacknowledged; 0: as the OS has it
   bool no_delay = false;
   bool unbuffered_sends = false;  // the OS sends from our memory and copies nothing, where it can
 };
@@ -117,7 +127,10 @@ class Backend {
   virtual Opened listen(const ListenParameters& parameters) = 0;
   virtual Opened connect(const ConnectParameters& parameters) = 0;  // the token's completion follows
   virtual Error set_no_delay(HandleId id, bool on) = 0;
-  virtual Error set_keep_alive(HandleId id, std::int32_t delay) = 0;
+  virtual Error set_keep_alive(HandleId id, const KeepAlive& wanted) = 0;
+  virtual Error set_user_timeout(HandleId id, std::int32_t milliseconds) = 0;
+  // Asks the kernel how a connect stands. True when it has ended, well or not: its completion is on the way.
+  virtual bool connect_has_ended(HandleId id) = 0;
   virtual Error address(HandleId id, bool remote, IpAddress& into) = 0;
   virtual void set_referenced(HandleId id, bool on) = 0;
   // Bytes of sends nobody waits for that the OS has not taken.

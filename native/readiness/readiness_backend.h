@@ -39,6 +39,7 @@ class ReadinessBackend final : public StreamBackend {
   // readiness_connect.cpp
   Error start_connecting(Handle& /*handle*/, const ConnectParameters& /*parameters*/) override { return {}; }
   void serve_connecting(Handle& handle) override;
+  bool has_ended(Handle& handle) override;
 
   // Edges come by themselves.
   sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override {

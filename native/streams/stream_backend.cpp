@@ -339,9 +339,20 @@ Error StreamBackend::set_no_delay(HandleId id, bool on) {
   return handle ? unless_gone(*handle, sockets::set_no_delay(handle->descriptor, on)) : stale_handle;
 }
 
-Error StreamBackend::set_keep_alive(HandleId id, std::int32_t delay) {
+Error StreamBackend::set_keep_alive(HandleId id, const KeepAlive& wanted) {
   Handle* handle = find(id);
-  return handle ? unless_gone(*handle, sockets::set_keep_alive(handle->descriptor, delay)) : stale_handle;
+  return handle ? unless_gone(*handle, sockets::set_keep_alive(handle->descriptor, wanted)) : stale_handle;
+}
+
+Error StreamBackend::set_user_timeout(HandleId id, std::int32_t milliseconds) {
+  Handle* handle = find(id);
+  return handle ? unless_gone(*handle, sockets::set_user_timeout(handle->descriptor, milliseconds))
+                : stale_handle;
+}
+
+bool StreamBackend::connect_has_ended(HandleId id) {
+  Handle* handle = find(id);
+  return !handle || handle->kind != HandleKind::connecting || has_ended(*handle);
 }
 
 // Some systems take no settings for a connection that is gone. It needs none any more, and that it is gone is

@@ -22,7 +22,9 @@ class StreamBackend : public Backend {
   Opened listen(const ListenParameters& parameters) override;
   Opened connect(const ConnectParameters& parameters) override;
   Error set_no_delay(HandleId id, bool on) override;
-  Error set_keep_alive(HandleId id, std::int32_t delay) override;
+  Error set_keep_alive(HandleId id, const KeepAlive& wanted) override;
+  Error set_user_timeout(HandleId id, std::int32_t milliseconds) override;
+  bool connect_has_ended(HandleId id) override;
   Error address(HandleId id, bool remote, IpAddress& into) override;
   void set_referenced(HandleId id, bool on) override;
   std::size_t queued(HandleId id) override;
@@ -57,6 +59,8 @@ class StreamBackend : public Backend {
   virtual void serve_listener(Handle& handle) = 0;
   // While a connecting handle is writable.
   virtual void serve_connecting(Handle& handle) = 0;
+  // Asks the kernel whether a connecting handle's connect has ended.
+  virtual bool has_ended(Handle& handle) = 0;
   virtual sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) = 0;
   // A receive found nothing more; `readable` is to be set again when there is.
   virtual void await_data(Handle& handle) = 0;

@@ -3,8 +3,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-
 #include "../posix/posix_sockets.h"
 
 namespace portside::sockets {
@@ -17,8 +15,8 @@ int room_accept(int listener, sockaddr* peer, socklen_t* size) {
   return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-// Linux lets an accepted socket inherit TCP_NODELAY, SO_KEEPALIVE with its delay and the buffer sizes
-// (tcp(7)).
+// Linux lets an accepted socket inherit TCP_NODELAY, SO_KEEPALIVE with its delays, TCP_USER_TIMEOUT and the
+// buffer sizes (tcp(7)).
 Error adopt(int /*descriptor*/, const SocketSettings& /*settings*/) {
   return {};
 }
@@ -36,18 +34,25 @@ bool room_is_torn_down(int /*error*/) {
   return false;
 }
 
-// After a reset getpeername() knows nobody any more; SO_PEERNAME still does, and wants to be asked for no
-// more than the address takes.
-int room_peer_name(int descriptor, sockaddr* address, socklen_t* size) {
-  socklen_t of_own = *size;
-  if (::getpeername(descriptor, address, size) == 0) return 0;
-  if (errno != ENOTCONN || ::getsockname(descriptor, address, &of_own) != 0) return -1;
-  *size = of_own;
-  return ::getsockopt(descriptor, SOL_SOCKET, SO_PEERNAME, address, size);
+KeepAliveOptions room_keep_alive_options() {
+  return {.delay = TCP_KEEPIDLE, .interval = TCP_KEEPINTVL, .count = TCP_KEEPCNT};
 }
 
-int room_keep_alive_option() {
-  return TCP_KEEPIDLE;
+UserTimeoutOption room_user_timeout_option() {
+  return {.name = TCP_USER_TIMEOUT, .milliseconds = 1};
+}
+
+// Where all have it and none of them listens (socket(7)).
+bool room_share_port(int descriptor) {
+  const int on = 1;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0;
+}
+
+// Otherwise every connection takes a port for itself alone, whatever its peer, and they run out (ip(7)). Of
+// IPv6 sockets, too. What cannot be had (before Linux 4.2) is done without.
+void room_choose_port_late(int descriptor) {
+  const int on = 1;
+  (void)::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 }
 
 bool room_has_dual_stack() {

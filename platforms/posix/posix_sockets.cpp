@@ -56,7 +56,8 @@ Error apply(int descriptor, const SocketSettings& settings) {
     error = set_buffer_size(descriptor, SO_SNDBUF, settings.send_buffer_size);
   }
   if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
-  if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.keep_alive.on) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.user_timeout > 0) error = set_user_timeout(descriptor, settings.user_timeout);
   return error;
 }
 
@@ -68,6 +69,24 @@ Error bind_to(int descriptor, const IpAddress& address) {
 
 int family_of(const IpAddress& address) {
   return address.is_ipv6 ? AF_INET6 : AF_INET;
+}
+
+// A port that was chosen is good for one connection to each peer, and again at once after the last one; a
+// listener's stays its own. Without one, the OS chooses when it knows where the connection goes to.
+Error bind_connecting(int descriptor, const IpAddress& local) {
+  if (local.port == 0) {
+    room_choose_port_late(descriptor);
+  } else if (!room_share_port(descriptor)) {
+    return last_error();
+  }
+  return bind_to(descriptor, local);
+}
+
+// The kernel's word where the local port that was chosen has a connection to that very peer already.
+Error connect_error(const ConnectParameters& parameters) {
+  const Error error = last_error();
+  const bool chosen = parameters.local && parameters.local->port != 0;
+  return chosen && error.code == ErrorCode::ADDRNOTAVAIL ? Error{ErrorCode::ADDRINUSE, error.native} : error;
 }
 
 // Where IPv6 sockets take no IPv4, "every address" cannot be had by one of them: listen() then does without
@@ -119,11 +138,11 @@ Made make_connecting(const ConnectParameters& parameters) {
   if (connecting.get() < 0) return {-1, last_error(), "socket"};
   if (const Error error = apply(connecting.get(), parameters.settings)) return {-1, error, "setsockopt"};
   if (parameters.local) {
-    if (const Error error = bind_to(connecting.get(), *parameters.local)) return {-1, error, "bind"};
+    if (const Error error = bind_connecting(connecting.get(), *parameters.local)) return {-1, error, "bind"};
   }
   // An interrupted connect goes on by itself (connect(2), EINTR), just as one in progress does.
   if (::connect(connecting.get(), to.get(), to.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
-    return {-1, last_error(), "connect"};
+    return {-1, connect_error(parameters), "connect"};
   }
   return {connecting.release(), {}, ""};
 }
@@ -248,18 +267,41 @@ Error set_no_delay(int descriptor, bool on) {
   return set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
 }
 
-Error set_keep_alive(int descriptor, std::int32_t delay) {
-  const Error error = set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
-  const int option = room_keep_alive_option();
-  if (error || delay <= 0 || option < 0) return error;
-  return set_option(descriptor, IPPROTO_TCP, option, std::max(1, delay / 1000));
+namespace {
+
+// In whole seconds.
+Error set_probing(int descriptor, int option, std::int32_t value) {
+  if (option < 0) return {ErrorCode::NOTSUP, 0};
+  return set_option(descriptor, IPPROTO_TCP, option, value);
+}
+
+}  // namespace
+
+// Switched on last: what is refused must not be half done.
+Error set_keep_alive(int descriptor, const KeepAlive& wanted) {
+  if (!wanted.on) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 0);
+  const KeepAliveOptions options = room_keep_alive_options();
+  Error error;
+  if (wanted.count > 0) error = set_probing(descriptor, options.count, wanted.count);
+  if (!error && wanted.interval > 0)
+    error = set_probing(descriptor, options.interval, wanted.interval / 1000);
+  if (!error && wanted.delay > 0 && options.delay >= 0)
+    error = set_probing(descriptor, options.delay, wanted.delay / 1000);
+  return error ? error : set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
+  const UserTimeoutOption option = room_user_timeout_option();
+  if (option.name < 0) return {ErrorCode::NOTSUP, 0};
+  const auto units = milliseconds / option.milliseconds + (milliseconds % option.milliseconds != 0 ? 1 : 0);
+  return set_option(descriptor, IPPROTO_TCP, option.name, units);
 }
 
 Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
 Error remote_end(int descriptor, PackedAddress& into) {
-  return address_by(room_peer_name, descriptor, into);
+  return address_by(::getpeername, descriptor, into);
 }
 Error text_of(const PackedAddress& address, IpAddress& into) {
   return from_socket_address(unpack(address), into);

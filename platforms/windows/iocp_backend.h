@@ -73,6 +73,7 @@ class IocpBackend final : public StreamBackend {
   // iocp_streams.cpp
   Error start_connecting(Handle& handle, const ConnectParameters& parameters) override;
   void serve_connecting(Handle& handle) override;
+  bool has_ended(Handle& handle) override { return HasOverlappedIoCompleted(&handle.extension->waiting); }
   void connect_came(HandleExtension& extension, const Ended& ended);
   void establish(Handle& handle);
   sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override;

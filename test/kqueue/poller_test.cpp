@@ -357,7 +357,8 @@ void an_aborted_connection_is_not_the_listeners_end() {
 void accepted_sockets_have_the_listeners_settings() {
   auto parameters = on_loopback();
   parameters.settings.no_delay = true;
-  parameters.settings.keep_alive = 7000;
+  parameters.settings.keep_alive = {.on = true, .delay = 7000, .interval = 3000, .count = 5};
+  parameters.settings.user_timeout = 12000;
   const Listener listener(parameters);
   const Owned client = listener.connect();
   const Owned accepted(accept_one(listener).descriptor);
@@ -371,6 +372,9 @@ void accepted_sockets_have_the_listeners_settings() {
   EXPECT(option(IPPROTO_TCP, TCP_NODELAY) != 0);
   EXPECT(option(SOL_SOCKET, SO_KEEPALIVE) != 0);
   EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPINTVL), 3);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPCNT), 5);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 12000);
 }
 
 void sending_to_nobody_raises_no_signal() {
