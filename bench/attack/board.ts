@@ -15,10 +15,10 @@ export class Board {
   readonly #words: Int32Array;
   readonly #texts: Buffer;
 
-  constructor(memory = new SharedArrayBuffer(4 * (1 + mostVictims) + mostLanes * textLength)) {
+  constructor(memory = new SharedArrayBuffer(4 * (2 + mostVictims) + mostLanes * textLength)) {
     this.memory = memory;
-    this.#words = new Int32Array(memory, 0, 1 + mostVictims);
-    this.#texts = Buffer.from(memory, 4 * (1 + mostVictims));
+    this.#words = new Int32Array(memory, 0, 2 + mostVictims);
+    this.#texts = Buffer.from(memory, 4 * (2 + mostVictims));
   }
 
   begin(lane: number, doing: string): void {
@@ -42,6 +42,15 @@ export class Board {
         .replace(/\0+$/, ""),
     );
     return texts.filter((text) => text !== "").join(" | ");
+  }
+
+  /** The checker has seen the end of all streams. */
+  finish(): void {
+    Atomics.store(this.#words, 1 + mostVictims, 1);
+  }
+
+  get finished(): boolean {
+    return Atomics.load(this.#words, 1 + mostVictims) === 1;
   }
 
   echoed(victim: number): void {

@@ -124,5 +124,6 @@ const heartbeat = setInterval(() => {
   clearInterval(heartbeat);
   server.close();
   parentPort?.close();
+  board.finish();
   tell({ type: "victims", bytes: total, connections: streams.length });
 }, 200);

@@ -3,21 +3,22 @@ import { CompletionPort, connect, listen, type SocketHandlers, type TcpSocket } 
 import type { Board } from "./board.js";
 import { tell } from "./board.js";
 import type { CheckerData } from "./checker.js";
+import { sleep } from "./clock.js";
 
 const host = "127.0.0.1";
 
 /** Connections that send everything back, in every style, and that no attack may touch. Their peers are the checker's. */
 export class Victims {
   readonly #checker: Worker;
-  readonly #gone: Promise<void>;
+  readonly #board: Board;
   readonly #own = new CompletionPort();
   readonly #listeners: { close(): Promise<void> }[] = [];
   #port = 0;
 
   private constructor(board: Board, seed: number, connections: number) {
+    this.#board = board;
     const workerData: CheckerData = { memory: board.memory, seed, connections };
     this.#checker = new Worker(new URL("./checker.js", import.meta.url), { workerData });
-    this.#gone = new Promise((resolve) => this.#checker.once("exit", () => resolve()));
     this.#checker.on("error", (error) => tell({ type: "fault", text: `the checker failed: ${error.stack}` }));
   }
 
@@ -36,7 +37,8 @@ export class Victims {
   /** Lets the streams come to their end, which the checker judges. */
   async finish(): Promise<void> {
     this.#checker.postMessage("finish");
-    await this.#gone;
+    // Its own "exit" would come by way of Node's clocks, and these may have stood still.
+    while (!this.#board.finished) await sleep(20);
     for (const listener of this.#listeners) await listener.close();
     await this.#own.close();
   }

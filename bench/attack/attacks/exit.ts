@@ -16,7 +16,7 @@ export async function exitUnderLoad(arena: Arena): Promise<void> {
     () => setImmediate(exit),
     () => process.nextTick(exit),
     () => queueMicrotask(exit),
-    () => arena.operation(CompletionPort.default).timer(random.integer(0, 5)) && leaveAt(arena, exit),
+    () => leaveAt(arena, exit),
     () => CompletionPort.default.on("posted", exit).post("leave"),
     () =>
       arena.call(arena.random.pick(arena.sockets), "write", Object.defineProperty([0], "0", { get: exit })),
