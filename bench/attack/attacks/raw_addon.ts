@@ -9,6 +9,7 @@ type Callable = (...args: unknown[]) => unknown;
 const require = createRequire(import.meta.url);
 let addon: Record<string, unknown> | undefined;
 const opened: object[] = [];
+const memories: unknown[] = [];
 
 /** The native part, loaded by its path, as no program should: the engines of others in the process do not suffer. */
 export async function rawAddon(arena: Arena): Promise<void> {
@@ -28,11 +29,12 @@ export async function rawAddon(arena: Arena): Promise<void> {
     arena.attempt("native call", () => Reflect.apply(target, receiver, args));
     arena.detail("native calls");
   }
-  for (const object of objects) {
+  for (const object of [...objects, ...memories]) {
     const memory =
       object instanceof ArrayBuffer ? object : ArrayBuffer.isView(object) ? object.buffer : undefined;
     if (memory) scribble(arena, memory);
   }
+  memories.splice(0, memories.length - 20);
   board.begin(3, "");
   await sleep(random.integer(0, 3));
   while (opened.length > 6) arena.call(opened.shift() as object, "close");
@@ -54,13 +56,24 @@ function load(): Record<string, unknown> {
   throw new Error("there is no addon");
 }
 
-function open(arena: Arena, { Port, backends }: Record<string, unknown>): void {
+function open(arena: Arena, { Port, backends, layout }: Record<string, unknown>): void {
   const { random, hostile } = arena;
   const act = () => arena.mischief();
   const backend = random.chance(0.8) ? (backends as string[])[0] : hostile.value();
   const sizes = () => (random.chance(0.6) ? random.pick([1, 2, 64]) : hostile.number());
-  const honest = { backend, loop: random.chance(0.5), batch: sizes(), polls: sizes() };
-  const options = random.chance(0.8) ? honest : hostile.object(["backend", "loop", "batch", "polls"]);
+  const memory = () =>
+    new ArrayBuffer(random.pick([0, 1, 65_536, (layout as { receiveSpaceSize: number }).receiveSpaceSize]));
+  const honest = {
+    backend,
+    loop: random.chance(0.5),
+    batch: sizes(),
+    polls: sizes(),
+    ...(random.chance(0.3) && { received: random.chance(0.7) ? memory() : hostile.value() }),
+  };
+  memories.push(honest.received);
+  const options = random.chance(0.8)
+    ? honest
+    : hostile.object(["backend", "loop", "batch", "polls", "received"]);
   const args = random.chance(0.8) ? [options, act, act] : [options, ...hostile.values(5)];
   const port = arena.attempt("native port", () => Reflect.construct(Port as Callable, args));
   if (isObject(port)) opened.push(port);
@@ -76,20 +89,17 @@ function argument({ random, hostile }: Arena, objects: readonly object[]): unkno
   return hostile.value();
 }
 
-const addressed = (port: number, hostile: Arena["hostile"]) => ({
-  address: "127.0.0.1",
-  port,
-  backlog: hostile.number(),
-  ...hostile.object([
-    "address",
-    "port",
-    "backlog",
-    "localAddress",
-    "localPort",
-    "keepAlive",
-    "acceptTimeout",
-  ]),
-});
+const names = ["backlog", "localAddress", "localPort", "keepAlive", "acceptTimeout", "acceptHighWaterMark"];
+
+// The getters shall run when they are read by the other side.
+function addressed(port: number, hostile: Arena["hostile"]): object {
+  const options = hostile.object(names);
+  return Object.create(options, {
+    address: { value: "127.0.0.1" },
+    port: { value: port },
+    backlog: { value: hostile.number() },
+  });
+}
 
 function shown(value: unknown): string {
   return typeof value === "number" ? String(value) : typeof value;
