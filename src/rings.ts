@@ -5,8 +5,13 @@ const { layout } = addon;
 
 // Taken at load, and called without looking anything up: who replaces a built-in later does not get to see the
 // rings as its `this` or its argument.
-const { Int32Array, Uint8Array } = globalThis;
-const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <This, Args extends unknown[], Result>(
+const Words32 = Int32Array;
+const BytesOf = Uint8Array;
+const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
+  This,
+  Args extends unknown[],
+  Result,
+>(
   method: (this: This, ...args: Args) => Result,
 ) => (self: This, ...args: Args) => Result;
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
@@ -62,11 +67,11 @@ export class Rings {
     const { rings, received } = port.memory();
     const words = Words.each;
     this.#port = port;
-    this.#control = new Int32Array(rings, 0, 16);
-    this.#submissions = new Int32Array(rings, layout.submissionsAt, layout.submissionCapacity * words);
-    this.completions = new Int32Array(rings, layout.completionsAt, layout.completionCapacity * words);
+    this.#control = new Words32(rings, 0, 16);
+    this.#submissions = new Words32(rings, layout.submissionsAt, layout.submissionCapacity * words);
+    this.completions = new Words32(rings, layout.completionsAt, layout.completionCapacity * words);
     this.#sendSpace = bufferOver(rings, layout.sendSpaceAt, layout.sendSpaceSize);
-    this.#received = new Uint8Array(received);
+    this.#received = new BytesOf(received);
     this.#sendSpaceEpoch = this.epoch;
     this.#blockadesSeen = this.#control[ControlWord.blockades] as number;
     open.add(this);
@@ -91,7 +96,7 @@ export class Rings {
    * take its memory away by them; the engine goes on in new memory, where this batch's bytes lie at the same places.
    */
   get received(): Uint8Array<ArrayBuffer> {
-    if (lengthOf(this.#received) === 0) this.#received = new Uint8Array(this.#port.renewReceived());
+    if (lengthOf(this.#received) === 0) this.#received = new BytesOf(this.#port.renewReceived());
     return this.#received;
   }
 

@@ -31,13 +31,13 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool lost_in_send : 1 = false;  // a send found the failure
   bool blocked : 1 = false;       // JavaScript was told that bytes are queued
   bool referenced : 1 = true;
-  std::uint32_t in_line = 0;  // completions that have not reached the ring
-  std::uint32_t barriers = 0;  // those of them that are not of sends: no receive passes them
+  std::uint32_t in_line = 0;     // completions that have not reached the ring
+  std::uint32_t barriers = 0;    // those of them that are not of sends: no receive passes them
   std::uint64_t turn_comes = 0;  // where the line ended when a receive first had to wait for it
-  Error failure;              // the connection is lost: what every later operation hears
-  std::uint32_t unread = 0;   // bytes that the kernel's queue said are there, where it says so
-  List<Operation> sends;      // sends and the shutdown, in order
-  List<Operation> waiting;    // receives; accepts of a listener; the connect
+  Error failure;                 // the connection is lost: what every later operation hears
+  std::uint32_t unread = 0;      // bytes that the kernel's queue said are there, where it says so
+  List<Operation> sends;         // sends and the shutdown, in order
+  List<Operation> waiting;       // receives; accepts of a listener; the connect
   struct ListenerState* listener = nullptr;
   struct HandleExtension* extension = nullptr;  // what a backend keeps besides
   Error reported;  // what the kernel's queue said is wrong, where it says so; the socket itself goes first
