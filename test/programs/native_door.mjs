@@ -229,13 +229,13 @@ const attacks = {
         const { port, submit } = open();
         submit([opcodes.timer, 0, 0, 7, 1]);
         const options = { address: "127.0.0.1", port: 0, localAddress: "127.0.0.1", localPort: 0 };
-        Object.defineProperty(options, name, { get: () => (port[action](), "127.0.0.1") });
+        Object.defineProperty(options, name, { get: after(() => port[action](), "127.0.0.1") });
         port.listen(options);
         port.connect(options, 3);
         const { index, generation } = port.listen({ address: "127.0.0.1", port: 0 });
         const view = new Uint8Array(10);
         const list = [view, view, view];
-        Object.defineProperty(list, 1, { get: () => (port[action](), view) });
+        Object.defineProperty(list, 1, { get: after(() => port[action](), view) });
         port.send(index ?? 0, generation ?? 0, 4, 0, list);
         const throwing = [view, view];
         Object.defineProperty(throwing, 0, { get: () => port[action]() ?? throwIt() });
@@ -351,6 +351,14 @@ const attacks = {
     port.close();
   },
 };
+
+/** A function that does something, and gives the value. */
+function after(action, value) {
+  return () => {
+    action();
+    return value;
+  };
+}
 
 function throwIt() {
   throw new Error("thrown");
