@@ -45,9 +45,12 @@ describe("a port", () => {
     120_000,
   );
 
-  it.skipIf(windows)("that cannot be opened says so with the POSIX code, and those before it go on", async () => {
-    const said = await open(1000, { launcher: limited("-n 150") });
-    expect(said).toMatchObject({ refused: "EMFILE", ...good });
-    expect(said.opened).toBeGreaterThan(20);
-  });
+  it.skipIf(windows)(
+    "that cannot be opened says so with the POSIX code, and those before it go on",
+    async () => {
+      const said = await open(1000, { launcher: limited("-n 150") });
+      expect(said).toMatchObject({ refused: "EMFILE", ...good });
+      expect(said.opened).toBeGreaterThan(20);
+    },
+  );
 });

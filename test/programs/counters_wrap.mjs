@@ -45,4 +45,6 @@ for (let round = 0; round < 4; round++) {
 const epoch = new Int32Array(native.memory().rings)[2] >>> 0;
 await Promise.all([socket.close(), peer.close(), listener.close()]);
 const moved = (epoch - Number(process.argv[2])) >>> 0;
-process.stdout.write(JSON.stringify({ overdue, blocked: blockades >= 4, wrapped: moved > 4 && moved < 2 ** 24 }));
+process.stdout.write(
+  JSON.stringify({ overdue, blocked: blockades >= 4, wrapped: moved > 4 && moved < 2 ** 24 }),
+);
