@@ -32,6 +32,10 @@ function gettersOf(prototype: object): ViewGetters {
   };
 }
 
+/** The classes themselves, too: a program may put its own in their place. */
+export const Words32 = Int32Array;
+export const BytesOf = Uint8Array;
+
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 export const ofTypedArray: ViewGetters = gettersOf(typedArray);
 export const ofDataView: ViewGetters = gettersOf(DataView.prototype);

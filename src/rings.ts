@@ -1,4 +1,12 @@
-import { allocateUnsafe, bufferOver, ofTypedArray, setBytes, writeText } from "./intrinsics.js";
+import {
+  allocateUnsafe,
+  BytesOf,
+  bufferOver,
+  ofTypedArray,
+  setBytes,
+  Words32,
+  writeText,
+} from "./intrinsics.js";
 import { ControlWord, type Opcode, SubmissionWord, Words } from "./names.js";
 import { addon, type NativePort } from "./native.js";
 import { soon } from "./scheduling.js";
@@ -43,11 +51,11 @@ export class Rings {
     const { rings, received } = port.memory();
     const words = Words.each;
     this.#port = port;
-    this.#control = new Int32Array(rings, 0, 16);
-    this.#submissions = new Int32Array(rings, layout.submissionsAt, layout.submissionCapacity * words);
-    this.completions = new Int32Array(rings, layout.completionsAt, layout.completionCapacity * words);
+    this.#control = new Words32(rings, 0, 16);
+    this.#submissions = new Words32(rings, layout.submissionsAt, layout.submissionCapacity * words);
+    this.completions = new Words32(rings, layout.completionsAt, layout.completionCapacity * words);
     this.#sendSpace = bufferOver(rings, layout.sendSpaceAt, layout.sendSpaceSize);
-    this.#received = new Uint8Array(received);
+    this.#received = new BytesOf(received);
     this.#sendSpaceEpoch = this.epoch;
     this.#blockadesSeen = this.#control[ControlWord.blockades] as number;
     open.add(this);
@@ -72,8 +80,7 @@ export class Rings {
    * take its memory away by them; the engine goes on in new memory, where this batch's bytes lie at the same places.
    */
   get #receiveSpace(): Uint8Array<ArrayBuffer> {
-    if (ofTypedArray.length(this.#received) === 0)
-      this.#received = new Uint8Array(this.#port.renewReceived());
+    if (ofTypedArray.length(this.#received) === 0) this.#received = new BytesOf(this.#port.renewReceived());
     return this.#received;
   }
 
@@ -136,13 +143,13 @@ export class Rings {
 
   /** Received bytes as a view, good only while their completion is delivered. */
   receivedView(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(ofTypedArray.buffer(this.#receiveSpace), offset, length);
+    return new BytesOf(ofTypedArray.buffer(this.#receiveSpace), offset, length);
   }
 
   /** Received bytes as a copy, the receiver's own. */
   receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
     const copy =
-      length <= onHeap ? new Uint8Array(length) : new Uint8Array(ofTypedArray.buffer(allocateUnsafe(length)));
+      length <= onHeap ? new BytesOf(length) : new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
     setBytes(copy, this.receivedView(offset, length), 0);
     return copy;
   }

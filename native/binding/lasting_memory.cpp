@@ -23,9 +23,9 @@ void environment_ends(void* data) {
   if (napi_open_handle_scope(share->env, &scope) != napi_ok) return share->block->retain();
   napi_value array_buffer = nullptr;
   bool detached = false;
-  const bool here =
-      napi_get_reference_value(share->env, share->array_buffer, &array_buffer) == napi_ok && array_buffer &&
-      napi_is_detached_arraybuffer(share->env, array_buffer, &detached) == napi_ok && !detached;
+  const bool here = napi_get_reference_value(share->env, share->array_buffer, &array_buffer) == napi_ok &&
+                    array_buffer &&
+                    napi_is_detached_arraybuffer(share->env, array_buffer, &detached) == napi_ok && !detached;
   if (!here) share->block->retain();
   (void)napi_close_handle_scope(share->env, scope);
 }

@@ -50,8 +50,8 @@ PortCore::Refusal PortCore::start(const PortParameters& parameters) {
                               .batch = parameters.batch,
                               .polls = parameters.polls,
                               .counters_start = parameters.counters_start};
-  engine_ = std::make_unique<Engine>(options, Rings(rings_.data(), received_.data()),
-                                     [this] { return deliver(); });
+  engine_ =
+      std::make_unique<Engine>(options, Rings(rings_.data(), received_.data()), [this] { return deliver(); });
   if (const Error error = engine_->open()) return {error, "a descriptor for the kernel's queue"};
   // A worker that is terminated with an open handle in its loop aborts the process.
   if (napi_add_async_cleanup_hook(env_, environment_ends, this, &cleanup_) != napi_ok)
@@ -119,6 +119,7 @@ void PortCore::turn() {
   keep_received();
   engine_->turn();
   turning_ = false;
+  if (closing_) engine_.reset();
   update();
 }
 
@@ -161,8 +162,10 @@ void PortCore::close() {
   if (closing_) return;
   closing_ = true;
   engine_->close_mailbox();
-  // Inside a turn the engine is still needed: the waker calls closed() from the host's loop, never from here.
+  // The waker calls closed() from the host's loop, never from here. What the OS lent is given back at once,
+  // but for a turn that is under way.
   waker_->close(closed, this);
+  if (!turning_) engine_.reset();
 }
 
 void PortCore::environment_ends(napi_async_cleanup_hook_handle /*handle*/, void* data) {

@@ -70,7 +70,8 @@ PortObject::PortObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortOb
     return;
   }
   PortCore::Refusal refusal;
-  core_ = PortCore::open(env, parameters, info[1].As<Napi::Function>(), info[2].As<Napi::Function>(), refusal);
+  core_ =
+      PortCore::open(env, parameters, info[1].As<Napi::Function>(), info[2].As<Napi::Function>(), refusal);
   if (core_) return;
   auto failure = Napi::Error::New(env, std::string("a port cannot be opened without ") + refusal.missing);
   auto details = describe_error(env, refusal.error, "open");

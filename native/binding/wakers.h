@@ -14,7 +14,7 @@ class WakerHost {
   WakerHost(const WakerHost&) = delete;
   WakerHost& operator=(const WakerHost&) = delete;
 
-  virtual void turn() = 0;   // on JavaScript's thread; calls the waker's update() at its end
+  virtual void turn() = 0;  // on JavaScript's thread; calls the waker's update() at its end
   // A turn after whatever else JavaScript's loop has to do (setImmediate); `referenced`: the process stays
   // alive for it. Until then turn() does nothing.
   virtual void yield(bool referenced) = 0;

@@ -88,7 +88,7 @@ class CompletionQueue {
 
   Rings& rings_;
   std::uint32_t batch_;
-  std::uint32_t limit_;      // how far the ring may be filled now
+  std::uint32_t limit_;     // how far the ring may be filled now
   bool lines_turn_ = true;  // the odd place of a shared batch is the line's
   std::uint32_t count_ = 0;
   bool published_ = false;

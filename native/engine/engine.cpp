@@ -90,8 +90,8 @@ void Engine::take(Submission submission) {
     case Opcode::send: {
       const Bytes bytes = rings_.sent_bytes(static_cast<std::uint32_t>(submission.a),
                                             static_cast<std::uint32_t>(submission.b));
-      rings_.control().left = static_cast<std::int32_t>(send(
-          {submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags));
+      rings_.control().left = static_cast<std::int32_t>(
+          send({submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags));
       return;
     }
     case Opcode::none:

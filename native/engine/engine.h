@@ -15,8 +15,8 @@ namespace portside {
 
 struct EngineOptions {
   const char* backend = nullptr;
-  std::uint32_t batch = 64;  // completions per call into JavaScript
-  std::uint32_t polls = 3;   // batches before yielding to the host's loop
+  std::uint32_t batch = 64;          // completions per call into JavaScript
+  std::uint32_t polls = 3;           // batches before yielding to the host's loop
   std::uint32_t counters_start = 0;  // of the counters that wrap: tests begin near their end
 };
 
@@ -76,10 +76,10 @@ class Engine {
   ReceiveSpace received_;
   std::unique_ptr<Backend> backend_;
   Mailbox mailbox_;
-  bool inside_ = false;     // a turn is under way
+  bool inside_ = false;               // a turn is under way
   std::uint32_t packets_left_ = ~0U;  // that this turn may still hand out
-  bool announced_ = false;  // JavaScript was told of packets and has not fetched them
-  bool stopped_ = false;    // JavaScript cannot run any more
+  bool announced_ = false;            // JavaScript was told of packets and has not fetched them
+  bool stopped_ = false;              // JavaScript cannot run any more
 };
 
 }  // namespace portside

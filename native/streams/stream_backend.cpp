@@ -14,6 +14,23 @@ bool is_of_sending(const Completion& completion) {
          (completion.kind == CompletionKind::operation && completion.offset == of_sending);
 }
 
+// Only JavaScript of somebody else's confuses them.
+bool is_for(HandleKind kind, Opcode opcode) {
+  switch (opcode) {
+    case Opcode::accept:
+    case Opcode::start_accept:
+      return kind == HandleKind::listener;
+    case Opcode::receive:
+    case Opcode::start_receive:
+    case Opcode::stop_receive:
+    case Opcode::send:
+    case Opcode::shutdown:
+      return kind == HandleKind::stream;
+    default:
+      return true;
+  }
+}
+
 // Visits of one drain beyond those that were due at its start: a busy connection is served again, not for
 // ever.
 constexpr unsigned extra_visits = 64;
@@ -221,7 +238,8 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   completion.native = error.native;
   // What the OS is about to take is taken: it cannot be had back.
   completion.bytes_sent = operation.done + operation.posted;
-  if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) completion.offset = of_sending;
+  if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown)
+    completion.offset = of_sending;
   finish(&handle, operation.token, completion);
   portside::dispose(&operation);
 }
@@ -261,9 +279,10 @@ void StreamBackend::cancel(Operation& operation) {
 
 void StreamBackend::submit(const Submission& submission) {
   Handle* handle = find({submission.index, submission.generation});
-  if (handle) return take_submission(*handle, submission);
+  const bool fits = handle && is_for(handle->kind, submission.opcode);
+  if (fits) return take_submission(*handle, submission);
   Completion refused{};
-  refused.error = static_cast<std::int32_t>(stale_handle.code);
+  refused.error = static_cast<std::int32_t>(handle ? ErrorCode::INVAL : stale_handle.code);
   finish(nullptr, submission.token, refused);
 }
 
@@ -299,9 +318,10 @@ void StreamBackend::take_submission(Handle& handle, const Submission& submission
 std::size_t StreamBackend::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
                                 std::int32_t flags) {
   Handle* handle = find(id);
-  if (handle) return send_on(*handle, token, parts, flags);
+  const bool fits = handle && is_for(handle->kind, Opcode::send);
+  if (fits) return send_on(*handle, token, parts, flags);
   Completion refused{};
-  refused.error = static_cast<std::int32_t>(stale_handle.code);
+  refused.error = static_cast<std::int32_t>(handle ? ErrorCode::INVAL : stale_handle.code);
   finish(nullptr, token, refused);
   return 1;
 }
