@@ -96,7 +96,6 @@ function told(/** @type {Result} */ result, begin = Date.now()) {
 }
 
 function report() {
-  for (const copy of copies) copy.remove();
   if (results.length === 0) return;
   const table = new Table({
     head: ["mutant", "what it does wrong", "killed by"],
@@ -115,6 +114,10 @@ function report() {
   if (wrong.length > 0) console.log(`${wrong.length} to be put right, told above`);
   console.log(`${killed} killed, ${survivors.length} survived${note}`);
   if (wrong.length > 0 || survivors.length > shown) process.exitCode = 1;
+}
+
+function removeCopies() {
+  for (const copy of copies) copy.remove();
 }
 
 function list(mutants) {
@@ -140,6 +143,7 @@ await main(async () => {
     process.on(signal, () => {
       killAll();
       report();
+      removeCopies();
       process.exit(130);
     });
   }
@@ -154,5 +158,6 @@ await main(async () => {
   } finally {
     killAll();
     report();
+    removeCopies();
   }
 });
