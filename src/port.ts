@@ -1,7 +1,9 @@
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { system } from "../platforms/rooms.js";
 import { type Bytes, encoded, mostBytes, type SendData } from "./bytes.js";
 import { clone, restore } from "./clone.js";
+import { variable } from "./environment.js";
 import { closedError, PortsideError, reportUncaught, systemError, typeError, valueError } from "./errors.js";
 import type { TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, SubmissionFlag, Words } from "./names.js";
@@ -10,6 +12,7 @@ import { Operation, type OperationHandler } from "./operation.js";
 import { checkInteger, checkOptions, integerOf } from "./options.js";
 import { type Outcome, PendingSend, type Waiting } from "./pending.js";
 import { Rings, smallSend } from "./rings.js";
+import { immediately } from "./scheduling.js";
 import { TcpSocket } from "./socket.js";
 
 export type BackendName = "epoll" | "kqueue" | "iocp" | "io_uring" | "simulated";
@@ -43,9 +46,6 @@ export interface PortStats extends NativeStats {
 const onHeap = 64;
 
 const portOptionNames = new Set(["backend", "waker", "batch", "polls"]);
-
-// As it is now: a test's fake timers must not stop the engine.
-const immediately = setImmediate;
 
 // Ports that are open: they live until they are closed, whoever forgets them.
 const openPorts = new Set<CompletionPort>();
@@ -469,7 +469,7 @@ function checkPosted(event: unknown, listener: unknown): void {
 }
 
 function backendOf(option: unknown): BackendName {
-  const name = option ?? process.env.PORTSIDE_BACKEND ?? addon.backends[0];
+  const name = option ?? variable("PORTSIDE_BACKEND") ?? addon.backends[0];
   if (typeof name !== "string") throw typeError("options.backend", "a backend's name", name);
   if (!addon.backends.includes(name)) {
     throw valueError("backend", `must be one that this system has (${addon.backends.join(", ")})`, name);
@@ -478,7 +478,7 @@ function backendOf(option: unknown): BackendName {
 }
 
 function wakerOf(option: unknown): "loop" | "thread" {
-  const name = option ?? process.env.PORTSIDE_WAKER ?? (system.loopIsNestable() ? "loop" : "thread");
+  const name = option ?? variable("PORTSIDE_WAKER") ?? (system.loopIsNestable() ? "loop" : "thread");
   if (name !== "loop" && name !== "thread") throw valueError("waker", 'must be "loop" or "thread"', name);
   return name;
 }

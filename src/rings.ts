@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { ControlWord, type Opcode, SubmissionWord, Words } from "./names.js";
 import { addon, type NativePort } from "./native.js";
 

@@ -80,7 +80,8 @@ bool PortCore::deliver() {
   const Napi::HandleScope scope(env_);
   napi_value global = nullptr;
   if (napi_get_global(env_, &global) != napi_ok) return false;
-  const napi_status status = napi_make_callback(env_, nullptr, global, deliver_.Value(), 0, nullptr, nullptr);
+  napi_value result = nullptr;  // nobody wants it, but Deno writes it without asking whether it may
+  const napi_status status = napi_make_callback(env_, nullptr, global, deliver_.Value(), 0, nullptr, &result);
   if (status == napi_ok) return true;
   // Handlers' exceptions are reported by JavaScript's side: this is a stack overflow, or a worker being
   // terminated.

@@ -1,0 +1,4 @@
+import { setImmediate } from "node:timers";
+
+export const immediately = setImmediate;
+export const soon = globalThis.queueMicrotask;
