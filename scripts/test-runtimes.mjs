@@ -16,7 +16,7 @@ import { bunBinary, bunVersion, denoBinary, denoVersions } from "./lib/runtimes.
 import { Tally } from "./lib/tally.mjs";
 
 /** What Deno has to be allowed for everything that Portside can do (docs/runtimes.md). */
-const permissions = ["--allow-net", "--allow-read", "--allow-ffi", "--allow-env", "--allow-sys"];
+const permissions = ["--allow-net", "--allow-read", "--allow-ffi", "--allow-env"];
 
 /** Each: how a program is run; `limited`: with the least that docs/runtimes.md promises to be enough. */
 async function runtimes(folder) {
@@ -122,7 +122,7 @@ await main(async () => {
       await checks.check(`${name}: importing needs no more than reading and ffi`, () =>
         program(least, project, "import.mjs", /^imported$/m),
       );
-      await checks.check(`${name}: nor does the rest, but for the raised limit`, () =>
+      await checks.check(`${name}: nor does the rest, but for names`, () =>
         program(least, project, "runtime.mjs", /^end$/m),
       );
     }

@@ -19,7 +19,7 @@ export function loadAddon(): unknown {
   const attempts: Attempt[] = [];
   for (const path of addonCandidates()) {
     try {
-      return require(path);
+      return checked(require(path));
     } catch (error) {
       attempts.push({ path, error });
     }
@@ -32,6 +32,11 @@ export function loadAddon(): unknown {
     "PORTSIDE_ADDON names a file that does not exist: correct the variable, or unset it",
     attempts,
   );
+}
+
+function checked(loaded: unknown): unknown {
+  if (typeof (loaded as { Port?: unknown } | null)?.Port === "function") return loaded;
+  throw new Error("this is not Portside's addon");
 }
 
 function isMissing(error: unknown): boolean {

@@ -72,12 +72,14 @@ function residentOf(pid: number | "self"): number {
   return match ? Number(match[1]) * 1024 : 0;
 }
 
-// A process that is out of descriptors cannot open a file: then the most it ever held is the next best answer.
+// A process that is out of descriptors, or that may not read the file (Deno), cannot open it: then the most it ever held
+// is the next best answer, and none where the runtime does not know that.
 function ownResident(): number {
   try {
     return residentOf("self");
   } catch {
-    return process.resourceUsage().maxRSS * 1024;
+    const { resourceUsage } = process as Partial<typeof process>; // Deno before 2.1 lacks it
+    return (resourceUsage?.().maxRSS ?? 0) * 1024;
   }
 }
 

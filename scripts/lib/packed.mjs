@@ -1,5 +1,14 @@
 /** Portside as npm packs it, and projects that it is installed into. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Failure } from "./fail.mjs";
@@ -20,7 +29,7 @@ export const platformPackage = packages[process.platform];
 
 /** A folder outside the project, where none of its node_modules is found; gone when `body` ends. */
 export async function withFolder(body) {
-  const folder = mkdtempSync(join(tmpdir(), "portside-package-"));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "portside-package-")));
   try {
     await body(folder);
   } finally {
@@ -30,10 +39,16 @@ export async function withFolder(body) {
 
 /** Packs the root and this system's package into a folder; returns the two files. */
 export async function packAll(folder) {
-  return {
-    root: await pack(root, join(folder, "root")),
-    platform: await pack(join(root, platformPackage.folder), join(folder, "platform")),
-  };
+  const room = join(root, platformPackage.folder);
+  try {
+    return {
+      root: await pack(root, join(folder, "root")),
+      platform: await pack(room, join(folder, "platform")),
+    };
+  } finally {
+    // npm runs postpack only where the packing went well.
+    await run(process.execPath, [join(root, "scripts", "pack-binary.mjs"), "--undo"], { cwd: room });
+  }
 }
 
 async function pack(from, to) {
@@ -42,25 +57,27 @@ async function pack(from, to) {
   return join(to, readdirSync(to)[0]);
 }
 
-/** An empty project of a user, with packages installed as npm installs them, where there is no compiler. */
-export async function makeProject(folder, packages = []) {
+/**
+ * An empty project of a user, with packages installed as npm installs them, where there is no compiler.
+ * @param {string} folder
+ * @param {readonly string[]} packages
+ * @param {{ bare?: boolean }} [options] bare: whether the compiler is out of reach; default true
+ */
+export async function makeProject(folder, packages, { bare = true } = {}) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  if (packages.length === 0) return folder;
-  const env = { PATH: bareTools(join(folder, "bin")) };
+  const env = bare ? { PATH: bareTools(join(folder, "bin")) } : {};
   await npm(["install", "--no-audit", "--no-fund", ...packages], { cwd: folder, env });
   return folder;
 }
 
-/** A PATH on which there is node, the shell that npm starts scripts with, and git for its URLs; nothing else. */
+/** A PATH on which there is node and the shell that npm starts scripts with; nothing else. */
 function bareTools(folder) {
   if (process.platform === "win32") return process.env.PATH;
   mkdirSync(folder);
   symlinkSync(process.execPath, join(folder, "node"));
-  for (const tool of ["sh", "git"]) {
-    const found = process.env.PATH.split(delimiter).find((entry) => existsSync(join(entry, tool)));
-    if (found) symlinkSync(join(found, tool), join(folder, tool));
-  }
+  const shell = process.env.PATH.split(delimiter).find((entry) => existsSync(join(entry, "sh")));
+  if (shell) symlinkSync(join(shell, "sh"), join(folder, "sh"));
   return folder;
 }
 

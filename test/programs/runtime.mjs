@@ -150,6 +150,12 @@ async function workerProgram() {
   parentPort.postMessage(answer);
 }
 
+/** Figures can be had, whatever the runtime lets us read. */
+async function statistics() {
+  const { descriptorLimit, residentMemory } = CompletionPort.default.stats();
+  if (!(descriptorLimit > 0 && residentMemory >= 0)) throw new Error(`${descriptorLimit}, ${residentMemory}`);
+}
+
 async function refusals() {
   const listener = await listen({ host });
   const { port } = listener.address;
@@ -185,7 +191,17 @@ function withResolvers() {
   return answer;
 }
 
-const checks = { pushEcho, pullEcho, largeTransfer, timers, posting, workers, refusals, manyConnections };
+const checks = {
+  pushEcho,
+  pullEcho,
+  largeTransfer,
+  timers,
+  posting,
+  workers,
+  statistics,
+  refusals,
+  manyConnections,
+};
 
 async function main() {
   const late = setTimeout(() => {
