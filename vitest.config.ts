@@ -6,6 +6,7 @@ const timeout = Number(process.env.PORTSIDE_TEST_TIMEOUT ?? 20_000);
 
 /** Tests of another system's room, and on Windows those that compile something with a compiler's POSIX options. */
 const elsewhere = process.platform === "win32" ? ["test/native/**", "test/bsd/**"] : ["test/windows/**"];
+if (process.platform !== "linux") elsewhere.push("test/linux/**");
 
 export default defineConfig({
   resolve: {

@@ -1,13 +1,19 @@
-import { isIP } from "node:net";
 import { ConnectRace } from "./connect_race.js";
 import { valueError } from "./errors.js";
-import { addressesOf } from "./lookup.js";
-import { checkHandlers, checkOptions, hostOf, integerOf, portOf } from "./options.js";
-
+import { addressesOf, familyOf, type LookupFunction } from "./lookup.js";
+import {
+  checkHandlers,
+  checkOptions,
+  familyOptionOf,
+  hostOf,
+  integerOf,
+  lookupOf,
+  portOf,
+} from "./options.js";
 import { signalOf } from "./pending.js";
 import type { SocketHandlers, TcpSocket } from "./socket.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -17,19 +23,25 @@ import {
 
 export interface ConnectOptions extends SocketOptions {
   /** An address or a host name; default `"localhost"`. */
-  host?: string;
+  host?: string | undefined;
   port: number;
   /** Use addresses of this family only; 0, the default: both, IPv6 and IPv4 taking turns (RFC 8305). */
-  family?: 0 | 4 | 6;
-  /** This end's address, and port; default: what the OS chooses. */
-  localAddress?: string;
-  localPort?: number;
+  family?: 0 | 4 | 6 | undefined;
+  /** Looks host names up; default Node's `dns.lookup`, as it is at that moment. */
+  lookup?: LookupFunction | undefined;
+  /** This end's address; addresses of the other family are left out. Default: what the OS chooses. */
+  localAddress?: string | undefined;
+  /**
+   * This end's TCP port; 0, the default: what the OS chooses. One that is chosen can be used again at once, and, but on
+   * Windows, for connections to several peers.
+   */
+  localPort?: number | undefined;
   /** Milliseconds for all of it; then the error is `ETIMEDOUT`. Default: the OS's patience. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Milliseconds before the next address is tried beside the last one; default 250 (RFC 8305, section 5). */
-  attemptDelay?: number;
+  attemptDelay?: number | undefined;
   /** Gives up when it is aborted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const optionNames = new Set([
@@ -37,6 +49,7 @@ const optionNames = new Set([
   "host",
   "port",
   "family",
+  "lookup",
   "localAddress",
   "localPort",
   "timeout",
@@ -48,28 +61,41 @@ const handlerNames = new Set<string>([...socketHandlerNames, "shortage"]);
 
 /**
  * Connects. With handlers the socket is in push style, and `open` runs before the promise resolves. Errors:
- * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses, that of the one that failed first.
+ * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses that of the one that
+ * failed first, with all of them in `errors`.
  */
 export async function connect(options: ConnectOptions, handlers?: SocketHandlers): Promise<TcpSocket> {
   checkOptions(options ?? null, optionNames);
   checkHandlers(handlers, handlerNames);
   const host = hostOf("options.host", options.host, "localhost") as string;
   const port = portOf("options.port", options.port, undefined, 1);
-  const family = options.family ?? 0;
-  if (family !== 0 && family !== 4 && family !== 6)
-    throw valueError("options.family", "must be 0, 4 or 6", family);
+  const lookup = lookupOf(options.lookup);
   const localAddress = hostOf("options.localAddress", options.localAddress, undefined);
-  if (localAddress !== undefined && isIP(localAddress) === 0) {
-    throw valueError("options.localAddress", "must be an IP address of this machine", localAddress);
-  }
+  const family = familyFrom(localAddress, familyOptionOf(options.family));
   const localPort = portOf("options.localPort", options.localPort, 0, 0);
   const settings = settingsOf(options);
   const style = styleOf(options, handlers);
-  const timeout =
-    options.timeout === undefined ? undefined : integerOf("options.timeout", options.timeout, 0, 1);
+  const timeoutOption = options.timeout;
+  const timeout = timeoutOption === undefined ? undefined : integerOf("options.timeout", timeoutOption, 0, 1);
   const attemptDelay = integerOf("options.attemptDelay", options.attemptDelay, 250, 10);
   const signal = signalOf(options, "connect");
-  const owner = completionPortOf(options, "connect");
+  const owner = coreOfOptions(options, "connect");
   const race = new ConnectRace({ owner, style, host, port, localAddress, localPort, settings, attemptDelay });
-  return race.run(() => addressesOf(host, family), timeout, signal);
+  // Awaited here, so that the stack of its error names the caller's line.
+  return await race.run(() => addressesOf(host, family, lookup), timeout, signal);
+}
+
+/** The family of addresses that can be reached from `localAddress`. */
+function familyFrom(localAddress: string | undefined, wanted: 0 | 4 | 6): 0 | 4 | 6 {
+  if (localAddress === undefined) return wanted;
+  const family = familyOf(localAddress);
+  if (family === 0)
+    throw valueError("options.localAddress", "must be an IP address of this machine", localAddress);
+  if (wanted !== 0 && wanted !== family)
+    throw valueError(
+      "options.localAddress",
+      `must be an IPv${wanted} address, as options.family says`,
+      localAddress,
+    );
+  return family;
 }

@@ -1,15 +1,19 @@
-import { isIP, isIPv6 } from "node:net";
 import { type Abortable, unwatch, watch } from "./abort.js";
-import { abortError, closedError, systemError } from "./errors.js";
-import { isNativeError, type NativeSettings, toError } from "./native.js";
+import { addressError, severalErrors, timeoutError } from "./address_errors.js";
+import type { Core } from "./core.js";
+import { abortError, closedError, type PortsideError, systemError } from "./errors.js";
+import { familyOf } from "./lookup.js";
+import { isNativeError, type NativeSettings } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
-import type { CompletionPort } from "./port.js";
-import { TcpSocket } from "./socket.js";
+import { immediately, soon } from "./scheduling.js";
+import { rejectTraced } from "./settling.js";
+import { inner, type TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
+import { Timer } from "./timer.js";
 
 /** What all attempts of one connect() share. */
 export interface ConnectPlan {
-  owner: CompletionPort;
+  owner: Core;
   style: Style;
   host: string;
   port: number;
@@ -27,13 +31,15 @@ export interface ConnectPlan {
 export class ConnectRace implements Abortable {
   readonly #plan: ConnectPlan;
   readonly #running = new Set<Attempt>();
-  #waiting: string[] = [];
-  #errors: Error[] = [];
-  #nextTimer: NodeJS.Timeout | undefined;
+  #waiting: string[] | undefined; // addresses, once they are known
+  #errors: PortsideError[] = [];
+  #timer: Timer | undefined;
+  #nextTimer: Timer | undefined;
+  #signal: AbortSignal | undefined;
+  #late = false; // the time-out has passed
   #over = false;
   #resolve!: (socket: TcpSocket) => void;
   #reject!: (error: unknown) => void;
-  #cleanUp: () => void = () => {};
 
   constructor(plan: ConnectPlan) {
     this.#plan = plan;
@@ -47,14 +53,9 @@ export class ConnectRace implements Abortable {
     return new Promise<TcpSocket>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      // The timers hold nothing: the look-up does, and then the attempts, as long as their port does.
-      const timer = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout).unref();
+      if (timeout !== undefined) this.#timer = new Timer(this.#plan.owner, timeout, () => this.#timeOut());
+      this.#signal = signal;
       if (signal) watch(signal, this);
-      this.#cleanUp = () => {
-        clearTimeout(timer);
-        clearTimeout(this.#nextTimer);
-        if (signal) unwatch(signal, this);
-      };
       lookUp().then(
         (addresses) => {
           this.#waiting = addresses;
@@ -74,38 +75,44 @@ export class ConnectRace implements Abortable {
     this.#running.delete(attempt);
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
-      void socket.close();
+      inner.close(socket);
       if (!this.#over) this.#fail(closedError("connect"));
       return;
     }
     this.#finish();
-    socket.speak();
+    inner.silence(socket, false);
     try {
-      socket.opened(false);
+      inner.opened(socket, false);
     } finally {
       this.#resolve(socket);
     }
   }
 
   /** @internal */
-  refused(attempt: Attempt | undefined, error: Error): void {
+  refused(attempt: Attempt | undefined, error: PortsideError): void {
     if (attempt) this.#running.delete(attempt);
     this.#errors.push(error);
     if (!this.#over) this.#tryNext();
   }
 
   #tryNext(): void {
-    clearTimeout(this.#nextTimer);
+    this.#nextTimer?.stop();
     if (this.#over) return;
-    if (this.#plan.owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect"));
-    const address = this.#waiting.shift();
-    if (address !== undefined) {
-      if (this.#waiting.length > 0)
-        this.#nextTimer = setTimeout(() => this.#tryNext(), this.#plan.attemptDelay).unref();
-      return this.#start(address);
-    }
-    if (this.#running.size > 0) return;
-    this.#fail(this.#errors[0]);
+    const { owner, host, attemptDelay } = this.#plan;
+    if (owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect"));
+    const waiting = this.#waiting as string[];
+    if (waiting.length === 0 && this.#running.size === 0)
+      return this.#fail(severalErrors(host, this.#errors));
+    if (this.#late) return this.#giveUp();
+    const address = waiting.shift();
+    if (address === undefined) return;
+    if (waiting.length > 0) this.#nextTimer = new Timer(owner, attemptDelay, () => this.#delayPasses());
+    this.#start(address);
+  }
+
+  // Once an attempt has ended, its completion goes on from there.
+  #delayPasses(): void {
+    if (!this.#over && !this.#someHaveEnded()) this.#tryNext();
   }
 
   #start(found: string): void {
@@ -120,31 +127,55 @@ export class ConnectRace implements Abortable {
       const local =
         answer.syscall === "bind" ? { address: localAddress, port: localPort } : { address, port };
       // Later, as every other failure: the next attempt must not start within this one.
-      queueMicrotask(() => this.refused(undefined, toError(answer, local)));
+      soon(() => this.refused(undefined, addressError(answer, local)));
       return;
     }
-    attempt.socket = new TcpSocket(owner, answer.index, answer.generation, style);
-    attempt.socket.silence();
-    owner.adopt(attempt.socket);
+    attempt.socket = inner.make(owner, answer.index, answer.generation, style);
+    inner.silence(attempt.socket, true);
+    inner.adopt(attempt.socket);
     this.#running.add(attempt);
   }
 
+  // When the program kept its thread busy for longer than the time-out, what came in time has yet to be seen: of a
+  // look-up in this turn of the loop, of the attempts by asking the kernel.
   #timeOut(): void {
-    this.#fail(
-      systemError("ETIMEDOUT", { syscall: "connect", address: this.#plan.host, port: this.#plan.port }),
+    if (this.#waiting === undefined) immediately(() => this.#giveUp());
+    else this.#giveUp();
+  }
+
+  #giveUp(): void {
+    if (this.#over) return;
+    this.#late = true;
+    if (this.#someHaveEnded()) return; // tryNext() brings us back here unless they stand
+    const { host, port } = this.#plan;
+    const pending = [...this.#running].map(({ address }) =>
+      systemError("ETIMEDOUT", { syscall: "connect", address, port }),
     );
+    this.#fail(timeoutError(host, port, [...this.#errors, ...pending]));
+  }
+
+  #someHaveEnded(): boolean {
+    const { native } = this.#plan.owner;
+    const ended = [...this.#running].filter(({ socket }) =>
+      native.connectHasEnded(inner.index(socket), inner.generation(socket)),
+    );
+    return ended.length > 0;
   }
 
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#finish();
-    this.#reject(error);
+    rejectTraced(this.#resolve, this.#reject, error);
   }
 
   #finish(): void {
     this.#over = true;
-    this.#cleanUp();
-    for (const attempt of this.#running) void attempt.socket.close();
+    this.#timer?.stop();
+    this.#nextTimer?.stop();
+    if (this.#signal) unwatch(this.#signal, this);
+    for (const attempt of this.#running) inner.close(attempt.socket);
+    // Whoever hears of the end finds nothing left behind.
+    this.#plan.owner.rings.flush();
   }
 }
 
@@ -158,7 +189,7 @@ function isEveryAddress(address: string): boolean {
  */
 function reachable(address: string, from: string | undefined): string {
   if (!isEveryAddress(address)) return address;
-  if (from !== undefined && isIP(from) === isIP(address) && !isEveryAddress(from)) return from;
+  if (from !== undefined && familyOf(from) === familyOf(address) && !isEveryAddress(from)) return from;
   return address.includes(":") ? "::1" : "127.0.0.1";
 }
 
@@ -172,7 +203,7 @@ class Attempt implements Waiting {
     readonly port: number,
   ) {}
 
-  settle(_port: CompletionPort, outcome: Outcome): void {
+  settle(_core: Core, outcome: Outcome): void {
     if (outcome.error === 0) return this.race.connected(this);
     this.race.refused(this, outcomeError("connect", outcome, { address: this.address, port: this.port }));
   }
@@ -180,5 +211,5 @@ class Attempt implements Waiting {
 
 // To choose a local port the socket is bound to some address of the same family.
 function anyLike(address: string): string {
-  return isIPv6(address) ? "::" : "0.0.0.0";
+  return familyOf(address) === 6 ? "::" : "0.0.0.0";
 }

@@ -8,6 +8,7 @@ export interface PortsideErrorDetails {
   port?: number | undefined;
   native?: number | undefined;
   bytesSent?: number | undefined;
+  errors?: readonly Error[] | undefined;
   cause?: unknown;
 }
 
@@ -27,6 +28,8 @@ export class PortsideError extends Error {
   declare readonly native?: number;
   /** Of a send: bytes that the OS had taken. */
   declare readonly bytesSent?: number;
+  /** Where several addresses were tried: what each of them answered, that which failed first first. */
+  declare readonly errors?: readonly Error[];
 
   constructor(code: string, message: string, details: PortsideErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -38,6 +41,7 @@ export class PortsideError extends Error {
     if (details.port !== undefined) this.port = details.port;
     if (details.native !== undefined && details.native !== 0) this.native = details.native;
     if (details.bytesSent !== undefined) this.bytesSent = details.bytesSent;
+    if (details.errors !== undefined) this.errors = details.errors;
   }
 }
 Object.defineProperty(PortsideError.prototype, "name", {
@@ -66,22 +70,23 @@ const sentences: Record<string, string> = {
   ENOBUFS: "the system is short of buffers; hold fewer connections or bytes",
   ENOMEM: "the system is short of memory; hold fewer connections or bytes",
   ENOTCONN: "the connection is gone",
-  ENOTSUP: "this system cannot do what an option asks for; leave out reuseSockets or reusePort",
+  ENOTSUP:
+    "this system cannot do what an option asks for; leave out reuseSockets, reusePort, userTimeout, keepAliveInterval or keepAliveCount",
   EPERM: "not permitted; a firewall may forbid it",
   EPIPE: "this end was shut down, or the peer is gone; nothing can be sent any more",
   ETIMEDOUT: "no answer in time; check the address, or allow more time",
 };
 
-function place(details: PortsideErrorDetails): string {
+export function place(details: PortsideErrorDetails): string {
   if (details.address === undefined) return "";
   const host = details.address.includes(":") ? `[${details.address}]` : details.address;
   return details.port === undefined ? ` ${host}` : ` ${host}:${details.port}`;
 }
 
 /** An error of the OS, by its POSIX name. */
-export function systemError(code: string, details: PortsideErrorDetails): PortsideError {
+export function systemError(code: string, details: PortsideErrorDetails, said?: string): PortsideError {
   const what = details.syscall === undefined ? "" : `${details.syscall}${place(details)}: `;
-  const sentence = sentences[code] ?? "the system refuses";
+  const sentence = said ?? sentences[code] ?? "the system refuses";
   return new PortsideError(code, `${what}${code}, ${sentence}`, details);
 }
 
@@ -144,9 +149,6 @@ export function stateError(message: string): PortsideError {
   return new PortsideError("ERR_INVALID_STATE", message);
 }
 
-/** Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. */
-export function reportUncaught(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
+export function notConstructible(name: string, instead: string): PortsideError {
+  return new PortsideError("ERR_ILLEGAL_CONSTRUCTOR", `${name} cannot be constructed; ${instead}`);
 }

@@ -1,19 +1,28 @@
-import { abortError, closedError } from "./errors.js";
-import { type ListenHandlers, TcpListener } from "./listener.js";
-import { addressesOf } from "./lookup.js";
+import { admitSignal, untilAborted } from "./abort.js";
+import { addressError, severalErrors } from "./address_errors.js";
+import { closedError, type PortsideError } from "./errors.js";
+import { type ListenHandlers, listenerInner, type TcpListener } from "./listener.js";
+import { addressesOf, type LookupFunction } from "./lookup.js";
 import {
-  errorName,
   isNativeError,
   type NativeAccepting,
   type NativeAddress,
   type NativeError,
   type NativeHandle,
-  toError,
 } from "./native.js";
-import { booleanOf, checkHandlers, checkOptions, hostOf, integerOf, portOf } from "./options.js";
+import {
+  booleanOf,
+  checkHandlers,
+  checkOptions,
+  familyOptionOf,
+  hostOf,
+  integerOf,
+  lookupOf,
+  portOf,
+} from "./options.js";
 import { signalOf } from "./pending.js";
 import {
-  completionPortOf,
+  coreOfOptions,
   type SocketOptions,
   settingsOf,
   socketHandlerNames,
@@ -22,42 +31,51 @@ import {
 } from "./socket_options.js";
 
 export interface ListenOptions extends SocketOptions {
-  /** An address or a host name; default `"::"`, which takes IPv4 too (`"0.0.0.0"` where there is no IPv6). */
-  host?: string;
+  /**
+   * An address or a host name, of whose addresses the first at which it can be done is listened at; default `"::"`,
+   * which takes IPv4 too (`"0.0.0.0"` where there is no IPv6).
+   */
+  host?: string | undefined;
+  /** Use addresses of this family only; 0, the default: both. Without a host, 4 means `"0.0.0.0"` and 6 `"::"`. */
+  family?: 0 | 4 | 6 | undefined;
+  /** Looks host names up; default Node's `dns.lookup`, as it is at that moment. */
+  lookup?: LookupFunction | undefined;
   /** 0, the default: any free port. */
-  port?: number;
+  port?: number | undefined;
   /** Connections that may wait to be accepted; default 4096. The OS may allow fewer (listen(2)). */
-  backlog?: number;
+  backlog?: number | undefined;
   /** Take no IPv4 on an IPv6 address; default false. */
-  ipv6Only?: boolean;
+  ipv6Only?: boolean | undefined;
   /** Share the port with other listeners that say so too (SO_REUSEPORT); default false. */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
   /**
    * Where the OS accepts ahead of being asked to (Windows): how many accepts wait there when all is quiet; default 16,
    * at most 4096. Elsewhere the backlog does that work, and this has no effect, nor have the four that follow.
    */
-  acceptLowWaterMark?: number;
+  acceptLowWaterMark?: number | undefined;
   /** How many wait there when connections come faster; default 256, or the low one where that is more. */
-  acceptHighWaterMark?: number;
+  acceptHighWaterMark?: number | undefined;
   /**
    * A connection is accepted together with its first bytes: one system call less, and no socket object for clients
    * that say nothing. Default false.
    */
-  acceptData?: boolean;
+  acceptData?: boolean | undefined;
   /** Milliseconds that a client may stay silent with `acceptData` before it is dropped; default 10000, at least 1000. */
-  acceptTimeout?: number;
+  acceptTimeout?: number | undefined;
   /**
    * Sockets whose connection has ended in order are used again (DisconnectEx with TF_REUSE_SOCKET); default false.
    * `ENOTSUP` under Wine, where such a socket never receives anything.
    */
-  reuseSockets?: boolean;
+  reuseSockets?: boolean | undefined;
   /** Closes the listener when it is aborted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const optionNames = new Set([
   ...socketOptionNames,
   "host",
+  "family",
+  "lookup",
   "port",
   "backlog",
   "ipv6Only",
@@ -75,18 +93,22 @@ const mostAccepts = 4096;
 const handlerNames = new Set([...socketHandlerNames, "shortage"]);
 
 // Without a host: every address, of both families where the system has both.
-const anyAddress = ["::", "0.0.0.0"];
-const familyIsMissing = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
+const anyAddress = { 0: ["::", "0.0.0.0"], 4: ["0.0.0.0"], 6: ["::"] };
+function familyIsMissing({ code }: PortsideError): boolean {
+  return code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
+}
 
 /**
  * Listens. With handlers, every connection is theirs (push style); without, {@link TcpListener.accept} and `for await`
- * give the connections (pull style). Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, `ERR_…` for what is
- * wrong with the arguments.
+ * give the connections (pull style). Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, …, of several
+ * addresses that of the first, with all of them in `errors`; `ERR_…` for what is wrong with the arguments.
  */
 export async function listen(options: ListenOptions = {}, handlers?: ListenHandlers): Promise<TcpListener> {
   checkOptions(options, optionNames);
   checkHandlers(handlers, handlerNames);
   const host = hostOf("options.host", options.host, undefined);
+  const family = familyOptionOf(options.family);
+  const lookup = lookupOf(options.lookup);
   const parameters = {
     ...settingsOf(options),
     port: portOf("options.port", options.port, 0, 0),
@@ -97,17 +119,20 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
   };
   const style = styleOf(options, handlers);
   const signal = signalOf(options, "listen");
-  const owner = completionPortOf(options, "listen");
-  const addresses = host === undefined ? anyAddress : (await addressesOf(host, 0)).slice(0, 1);
-  if (signal?.aborted) throw abortError("listen", signal.reason);
-  if (owner.closed) throw closedError("listen");
-  const handle = openFirst(addresses, parameters.port, (address) =>
-    owner.native.listen({ ...parameters, address }),
-  );
+  const owner = coreOfOptions(options, "listen");
+  const open = (address: string): NativeHandle | NativeError =>
+    owner.native.listen({ ...parameters, address });
+  let handle: NativeHandle;
+  if (host === undefined) {
+    handle = openAny(anyAddress[family], parameters.port, open);
+  } else {
+    const addresses = await untilAborted(addressesOf(host, family, lookup), signal, "listen");
+    admitSignal(signal, "listen");
+    if (owner.closed) throw closedError("listen");
+    handle = openFirst(host, addresses, parameters.port, open);
+  }
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
-  const listener = new TcpListener(owner, handle.index, handle.generation, bound, style, signal);
-  owner.adopt(listener);
-  return listener;
+  return listenerInner.make(owner, handle, bound, style, signal);
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {
@@ -122,17 +147,24 @@ function acceptingOf(options: ListenOptions): NativeAccepting {
   };
 }
 
-function openFirst(
-  addresses: readonly string[],
-  port: number,
-  open: (address: string) => NativeHandle | NativeError,
-): NativeHandle {
-  let refused: Error | undefined;
+type Open = (address: string) => NativeHandle | NativeError;
+
+/** At the first of a host's addresses that it can be opened at. */
+function openFirst(host: string, addresses: readonly string[], port: number, open: Open): NativeHandle {
+  const errors: PortsideError[] = [];
   for (const address of addresses) {
     const answer = open(address);
     if (!isNativeError(answer)) return answer;
-    refused ??= toError(answer, { address, port });
-    if (!familyIsMissing.has(errorName(answer.code))) break;
+    errors.push(addressError(answer, { address, port }));
   }
-  throw refused;
+  throw severalErrors(host, errors);
+}
+
+/** At every address, where a missing family is none to be mentioned. */
+function openAny([address, other]: readonly string[], port: number, open: Open): NativeHandle {
+  const answer = open(address as string);
+  if (!isNativeError(answer)) return answer;
+  const error = addressError(answer, { address, port });
+  if (other === undefined || !familyIsMissing(error)) throw error;
+  return openAny([other], port, open);
 }

@@ -1,39 +1,139 @@
-import { lookup } from "node:dns/promises";
+import dns from "node:dns";
 import { isIP } from "node:net";
+import { types } from "node:util";
 import { PortsideError } from "./errors.js";
 
-/** The addresses of a host, in the order of preference that the resolver gives, families taking turns (RFC 8305). */
-export async function addressesOf(host: string, family: 0 | 4 | 6): Promise<string[]> {
-  const numeric = isIP(host);
+/** An address that a {@link LookupFunction} answers with. */
+export interface LookupAddress {
+  address: string;
+  family: number;
+}
+
+/**
+ * Looks a host name up, as `dns.lookup` of Node does: called with the name, options and a callback, it calls back with
+ * an error, or with `null` and either one address and its family or a list of both.
+ */
+export type LookupFunction = (
+  hostname: string,
+  options: { all: true; family: 0 | 4 | 6 },
+  callback: (error: Error | null, address: string | LookupAddress[], family?: number | undefined) => void,
+) => void;
+
+/** 4, 6, or 0 for what is no IP address. Of an IPv6 address the zone may be anything: the system knows its own. */
+export function familyOf(host: string): 0 | 4 | 6 {
+  const percent = host.indexOf("%");
+  const family = isIP(percent < 0 ? host : host.slice(0, percent)) as 0 | 4 | 6;
+  return percent >= 0 && family === 4 ? 0 : family;
+}
+
+/**
+ * The addresses of a host, in the order of preference that the resolver gives (`--dns-result-order`), families taking
+ * turns (RFC 8305). Without a function it is Node's own that is asked, as it is at that moment.
+ */
+export async function addressesOf(
+  host: string,
+  family: 0 | 4 | 6,
+  lookup: LookupFunction | undefined,
+): Promise<string[]> {
+  const numeric = familyOf(host);
   if (numeric !== 0) {
     if (family === 0 || family === numeric) return [host];
-    throw new PortsideError(
-      "EAFNOSUPPORT",
-      `${host} is no IPv${family} address; leave options.family out, or change it`,
-      {
-        syscall: "lookup",
-        address: host,
-      },
-    );
+    throw familyError(host, family);
   }
+  let answer: unknown;
   try {
-    const found = await lookup(host, { all: true, family, verbatim: true });
-    return alternating(found);
+    [answer] = await ask(lookup ?? dns.lookup, host, family);
   } catch (error) {
-    const { code = "ENOTFOUND" } = error as NodeJS.ErrnoException;
-    throw new PortsideError(
-      code,
-      `lookup ${host}: ${code}, the name is not known; check its spelling and the resolver`,
-      {
-        syscall: "lookup",
-        address: host,
-        cause: error,
-      },
-    );
+    throw lookupError(host, error);
+  }
+  return alternating(usable(host, family, answer));
+}
+
+/** An address of one family, where only the other one would do. */
+export function familyError(host: string, family: 4 | 6): PortsideError {
+  return new PortsideError(
+    "EAFNOSUPPORT",
+    `${host} is no IPv${family} address; leave options.family and options.localAddress out, or change them`,
+    { syscall: "lookup", address: host },
+  );
+}
+
+// The first answer counts, however it comes: a function that throws, calls back twice or within the call, or gives a
+// promise that rejects, is a program's own.
+function ask(lookup: LookupFunction, host: string, family: 0 | 4 | 6): Promise<[unknown]> {
+  return new Promise((resolve, reject) => {
+    const returned: unknown = lookup(host, { all: true, family }, (error, address) => {
+      if (error) reject(error);
+      else resolve([address]);
+    });
+    if (types.isPromise(returned)) returned.catch(reject);
+  });
+}
+
+function lookupError(host: string, cause: unknown): PortsideError {
+  const code = codeOf(cause) ?? "ENOTFOUND";
+  const sentence =
+    code === "EAI_AGAIN"
+      ? "the resolver cannot answer now; try again"
+      : "the name is not known; check its spelling and the resolver";
+  return new PortsideError(code, `lookup ${host}: ${code}, ${sentence}`, {
+    syscall: "lookup",
+    address: host,
+    cause,
+  });
+}
+
+function codeOf(error: unknown): string | undefined {
+  try {
+    const code = (error as { code?: unknown } | null | undefined)?.code;
+    return typeof code === "string" && code !== "" ? code : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-function alternating(found: readonly { address: string; family: number }[]): string[] {
+interface Found {
+  address: string;
+  family: 4 | 6;
+}
+
+/** What of a resolver's answer can be used. One address comes as a text, several as a list. */
+function usable(host: string, wanted: 0 | 4 | 6, answer: unknown): Found[] {
+  const entries = entriesOf(answer);
+  const addresses = entries.map(({ address, family }) => ({ address, family }));
+  const found = addresses.filter(
+    (entry): entry is Found => entry.family !== 0 && (wanted === 0 || entry.family === wanted),
+  );
+  if (found.length > 0) return found;
+  const garbage = addresses.some(({ family }) => family === 0);
+  if (!garbage) throw lookupError(host, undefined);
+  throw new PortsideError(
+    "ERR_INVALID_IP_ADDRESS",
+    `lookup ${host}: options.lookup answered with something that is no IP address`,
+    { syscall: "lookup", address: host },
+  );
+}
+
+function entriesOf(answer: unknown): { address: string; family: 0 | 4 | 6 }[] {
+  const list: unknown[] = [];
+  try {
+    if (Array.isArray(answer)) list.push(...answer);
+    else if (answer) list.push(answer);
+  } catch {
+    list.push(undefined); // a proxy
+  }
+  return list.map((entry) => {
+    try {
+      const address: unknown = typeof entry === "string" ? entry : (entry as { address?: unknown }).address;
+      if (typeof address === "string") return { address, family: familyOf(address) };
+    } catch {
+      // null in the list, a getter that throws
+    }
+    return { address: "", family: 0 };
+  });
+}
+
+function alternating(found: readonly Found[]): string[] {
   const first = found.filter(({ family }) => family === found[0]?.family);
   const second = found.filter(({ family }) => family !== found[0]?.family);
   const addresses: string[] = [];

@@ -23,6 +23,11 @@ export interface NativeSettings {
   noDelay: boolean;
   /** Milliseconds before the first probe; 0: off; -1: on, with the OS's delay. */
   keepAlive: number;
+  /** Milliseconds between probes, and how many of them; 0: the OS's. */
+  keepAliveInterval: number;
+  keepAliveCount: number;
+  /** Milliseconds; 0: the OS's. */
+  userTimeout: number;
   receiveBufferSize: number;
   sendBufferSize: number;
   unbufferedSends: boolean;
@@ -74,6 +79,10 @@ export interface NativeStats {
 }
 
 export interface NativePort {
+  /** What both sides use: it outlives whatever a program does with it. */
+  memory(): { rings: ArrayBuffer; received: ArrayBuffer };
+  /** The receive space, in new memory when a program has taken the old one's away. */
+  renewReceived(): ArrayBuffer;
   submit(): void;
   send(
     index: number,
@@ -87,11 +96,21 @@ export interface NativePort {
   connect(options: NativeConnect, token: number): NativeHandle | NativeError;
   address(index: number, generation: number, remote: boolean): NativeAddress | undefined;
   setNoDelay(index: number, generation: number, on: boolean): NativeError | undefined;
-  setKeepAlive(index: number, generation: number, delay: number): NativeError | undefined;
+  setKeepAlive(
+    index: number,
+    generation: number,
+    delay: number,
+    interval: number,
+    count: number,
+  ): NativeError | undefined;
+  setUserTimeout(index: number, generation: number, milliseconds: number): NativeError | undefined;
+  /** Asks the kernel; true when the connect's completion is on its way. */
+  connectHasEnded(index: number, generation: number): boolean;
   setHandleReferenced(index: number, generation: number, on: boolean): void;
   queued(index: number, generation: number): number;
   setReferenced(on: boolean): void;
-  takePackets(): Uint8Array[];
+  /** The oldest packets, at most so many; when there are more, a `posted` completion follows. */
+  takePackets(most: number): Uint8Array[];
   stats(): NativeStats | undefined;
   describe(): { id: number; loop: boolean };
   close(): void;
@@ -101,6 +120,8 @@ interface Layout {
   ringsSize: number;
   receiveSpaceSize: number;
   receiveLimit: number;
+  /** Operations are named by tokens from 1 to this. */
+  maxToken: number;
   submissionsAt: number;
   submissionCapacity: number;
   completionsAt: number;
@@ -111,11 +132,17 @@ interface Layout {
 
 interface Addon {
   Port: new (
-    options: { backend: string; loop: boolean; batch: number; polls: number },
-    rings: ArrayBuffer,
-    received: ArrayBuffer,
+    options: {
+      backend: string;
+      loop: boolean;
+      batch: number;
+      polls: number;
+      /** Memory for the receive space that cannot be detached; without it the addon takes its own. */
+      received?: ArrayBuffer | undefined;
+    },
     deliver: () => void,
-    yieldTurn: () => void,
+    /** turn() is to be called by setImmediate, which keeps the process alive only if `referenced`. */
+    yieldTurn: (referenced: boolean) => void,
   ) => NativePort;
   post(id: number, bytes: Uint8Array): boolean;
   /** The contract's name of what the OS calls so. */

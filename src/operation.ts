@@ -1,12 +1,14 @@
-import type { SendData } from "./bytes.js";
-import { sendDataOf } from "./bytes.js";
-import { closedError, type PortsideError, stateError, typeError } from "./errors.js";
-import { TcpListener } from "./listener.js";
+import { type InspectOptions, inspect } from "node:util";
+import { type SendData, sendDataOf } from "./bytes.js";
+import { type Context, callIn, currentContext } from "./context.js";
+import type { Core } from "./core.js";
+import { closedError, notConstructible, type PortsideError, stateError, typeError } from "./errors.js";
+import { inspectAs } from "./inspecting.js";
+import { isListener, listenerInner, type TcpListener } from "./listener.js";
 import { Opcode } from "./names.js";
 import { checkInteger } from "./options.js";
-import { bufferGone, copyInto, type Outcome, outcomeError } from "./pending.js";
-import type { CompletionPort } from "./port.js";
-import { checkReceiveBuffer, TcpSocket } from "./socket.js";
+import { bufferGone, copyInto, type Outcome, outcomeError, type Waiting } from "./pending.js";
+import { inner, isSocket, roomIn, type TcpSocket } from "./socket.js";
 
 /**
  * Called once for every submission: with the error, or with the result (bytes of a receive or a send, the socket of an
@@ -20,22 +22,31 @@ export type OperationHandler = (
 
 type Kind = "recv" | "send" | "accept" | "timer";
 
+export let makeOperation: (core: Core, onComplete: OperationHandler) => Operation;
+
+// Only makeOperation() can make operations.
+const key = Symbol("Operation");
+
 /**
  * A reusable operation: no promise, no closure, no allocation per use. For library authors and for measurement.
  * Submitting throws when it is refused; then no completion follows.
  */
 export class Operation {
-  readonly #port: CompletionPort;
+  readonly #core: Core;
   readonly #onComplete: OperationHandler;
+  readonly #context: Context;
+  readonly #waiting: Waiting;
   #token = 0;
   #kind: Kind = "timer";
   #buffer: ArrayBufferView | undefined;
   #sender: TcpSocket | undefined;
 
-  /** @internal */
-  constructor(port: CompletionPort, onComplete: OperationHandler) {
-    this.#port = port;
+  private constructor(made: symbol, core: Core, onComplete: OperationHandler) {
+    if (made !== key) throw notConstructible("Operation", "CompletionPort.operation() makes them");
+    this.#core = core;
     this.#onComplete = onComplete;
+    this.#context = currentContext();
+    this.#waiting = { settle: (core, outcome) => this.#settle(core, outcome) };
   }
 
   /** Between submission and completion. */
@@ -46,93 +57,106 @@ export class Operation {
   /** Receives into `buffer`, which must stay as it is until the completion; 0 bytes: the end of the stream. */
   recv(socket: TcpSocket, buffer: ArrayBufferView): this {
     this.#checkSocket(socket);
-    socket.checkReceivable();
-    checkReceiveBuffer(buffer);
+    inner.checkReceivable(socket);
+    const room = roomIn(buffer);
     const token = this.#begin("recv");
     this.#buffer = buffer;
-    this.#port.rings.submit(Opcode.receive, socket.index, socket.generation, token, buffer.byteLength, 0, 0);
+    this.#submit(Opcode.receive, inner.index(socket), inner.generation(socket), token, room);
     return this;
   }
 
   /** Sends; the data is the caller's again when this returns. */
   send(socket: TcpSocket, data: SendData): this {
     this.#checkSocket(socket);
-    socket.checkSendable();
-    const checked = sendDataOf(data);
+    const parts = sendDataOf(data); // may run the program's code: the state is looked at behind it
+    inner.checkSendable(socket);
     const token = this.#begin("send");
     try {
-      this.#port.send(socket, token, checked);
+      this.#core.sending.send(inner.index(socket), inner.generation(socket), token, parts);
     } catch (error) {
       this.#token = 0;
-      this.#port.expectNot(token);
+      this.#core.expectNot(token);
       throw error; // a text that is too long to be encoded
     }
     this.#sender = socket;
-    socket.sendBegins();
+    inner.sendBegins(socket);
     return this;
   }
 
   /** Accepts a connection of a pull-style listener. */
   accept(listener: TcpListener): this {
-    if (!(listener instanceof TcpListener)) throw typeError("listener", "a TcpListener", listener);
-    this.#checkOwner(listener.owner);
-    listener.checkAcceptable();
-    this.#port.rings.submit(
-      Opcode.accept,
-      listener.index,
-      listener.generation,
-      this.#begin("accept"),
-      0,
-      0,
-      0,
-    );
+    if (!isListener(listener)) throw typeError("listener", "a TcpListener", listener);
+    this.#checkOwner(listenerInner.core(listener));
+    listenerInner.checkAcceptable(listener);
+    const { index, generation } = listenerInner.id(listener);
+    this.#submit(Opcode.accept, index, generation, this.#begin("accept"), 0);
     return this;
   }
 
   /** Completes after that many milliseconds (0 to 2147483647), never earlier. */
   timer(milliseconds: number): this {
     checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
-    this.#port.rings.submit(Opcode.timer, 0, 0, this.#begin("timer"), milliseconds, 0, 0);
+    this.#submit(Opcode.timer, 0, 0, this.#begin("timer"), milliseconds);
     return this;
   }
 
   /** Completes it with `ECANCELED`, unless it has finished: then its result stands. False when nothing is pending. */
   cancel(): boolean {
     if (this.#token === 0) return false;
-    this.#port.cancel(this.#token);
+    this.#core.cancel(this.#token);
     return true;
   }
 
-  /** @internal */
-  settle(port: CompletionPort, outcome: Outcome): void {
+  /** What it does, or did last, and whether it is pending. */
+  toJSON(): object {
+    return { type: "Operation", kind: this.#kind, pending: this.pending };
+  }
+
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return inspectAs("Operation", this.toJSON(), depth, options);
+  }
+
+  #settle(core: Core, outcome: Outcome): void {
     const buffer = this.#buffer;
     this.#token = 0;
     this.#buffer = undefined;
-    this.#sender?.sendEnds();
+    if (this.#sender) inner.sendEnds(this.#sender);
     this.#sender = undefined;
-    if (outcome.error !== 0) return this.#onComplete(outcomeError(this.#kind, outcome), undefined, this);
-    if (this.#kind === "accept") return this.#onComplete(null, port.acceptedSocket(outcome), this);
-    if (this.#kind === "timer") return this.#onComplete(null, undefined, this);
-    if (buffer && !copyInto(buffer, port, outcome)) return this.#onComplete(bufferGone(), undefined, this);
-    this.#onComplete(null, outcome.result, this);
+    if (outcome.error !== 0) return this.#complete(outcomeError(this.#kind, outcome), undefined);
+    if (this.#kind === "accept") return this.#complete(null, core.acceptedSocket(outcome));
+    if (this.#kind === "timer") return this.#complete(null, undefined);
+    if (buffer && !copyInto(buffer, core, outcome)) return this.#complete(bufferGone(), undefined);
+    this.#complete(null, outcome.result);
+  }
+
+  #complete(error: PortsideError | null, result: number | TcpSocket | undefined): void {
+    callIn(this.#context, this.#onComplete, undefined, error, result, this);
+  }
+
+  #submit(opcode: Opcode, index: number, generation: number, token: number, a: number): void {
+    this.#core.rings.submit(opcode, index, generation, token, a, 0, 0);
   }
 
   #begin(kind: Kind): number {
     if (this.#token !== 0)
       throw stateError("the operation is pending; wait for its completion, or use another one");
-    if (this.#port.closed) throw closedError(kind);
+    if (this.#core.closed) throw closedError(kind);
     this.#kind = kind;
-    this.#token = this.#port.expect(this);
+    this.#token = this.#core.expect(this.#waiting);
     return this.#token;
   }
 
   #checkSocket(socket: unknown): asserts socket is TcpSocket {
-    if (!(socket instanceof TcpSocket)) throw typeError("socket", "a TcpSocket", socket);
-    this.#checkOwner(socket.owner);
+    if (!isSocket(socket)) throw typeError("socket", "a TcpSocket", socket);
+    this.#checkOwner(inner.core(socket));
   }
 
-  #checkOwner(owner: CompletionPort): void {
-    if (owner !== this.#port)
+  #checkOwner(core: Core): void {
+    if (core !== this.#core)
       throw stateError("the handle belongs to another completion port than the operation");
+  }
+
+  static {
+    makeOperation = (core, onComplete) => new Operation(key, core, onComplete);
   }
 }

@@ -1,4 +1,5 @@
 import { portError, rangeError, typeError, valueError } from "./errors.js";
+import type { LookupFunction } from "./lookup.js";
 
 // The door: what a program passes is checked here, so that nothing behind it has to be.
 
@@ -75,14 +76,57 @@ export function keepAliveOf(value: unknown): number {
   if (value === true) return -1;
   if (typeof value !== "number")
     throw typeError("options.keepAlive", "true, false or a number of milliseconds", value);
-  return checkKeepAliveDelay("options.keepAlive", value);
+  checkInteger("options.keepAlive", value, leastProbing, mostProbing);
+  return value;
 }
 
-/** The kernels count keep-alive in seconds. */
-export function checkKeepAliveDelay(name: string, value: unknown): number {
-  if (value === undefined) return -1;
-  checkInteger(name, value, 1000, mostInt32);
+// The kernels count keep-alive in seconds, and take them up to different limits. Linux's are the narrowest: 32767 s
+// and 127 probes.
+const leastProbing = 1000;
+const mostProbing = 32_767_000;
+const mostProbes = 127;
+
+/** Milliseconds between keep-alive's probes; 0, the fallback: as the OS has it. */
+export function keepAliveIntervalOf(name: string, value: unknown): number {
+  return integerOf(name, value, 0, leastProbing, mostProbing);
+}
+
+/** How many probes keep-alive sends; 0, the fallback: as the OS has it. */
+export function keepAliveCountOf(name: string, value: unknown): number {
+  return integerOf(name, value, 0, 1, mostProbes);
+}
+
+/** Milliseconds that sent bytes may stay unacknowledged; 0: as the OS has it. */
+export function userTimeoutOf(name: string, value: unknown): number {
+  return integerOf(name, value, 0, 0);
+}
+
+/** What `setKeepAlive()` is called with, as the engine takes it. Whatever comes with false does not matter. */
+export function keepAliveSettings(
+  on: unknown,
+  delay: unknown,
+  interval: unknown,
+  count: unknown,
+): [delay: number, interval: number, count: number] {
+  checkBoolean("on", on);
+  if (!on) return [0, 0, 0];
+  // As in Node, 0 is the OS's own.
+  if (delay !== undefined && delay !== 0) checkInteger("delay", delay, leastProbing, mostProbing);
+  return [delay || -1, keepAliveIntervalOf("interval", interval), keepAliveCountOf("count", count)];
+}
+
+/** 0 for both families. */
+export function familyOptionOf(value: unknown): 0 | 4 | 6 {
+  if (value === undefined) return 0;
+  if (value !== 0 && value !== 4 && value !== 6)
+    throw valueError("options.family", "must be 0, 4 or 6", value);
   return value;
+}
+
+export function lookupOf(value: unknown): LookupFunction | undefined {
+  if (value !== undefined && typeof value !== "function")
+    throw typeError("options.lookup", "a function as Node's dns.lookup", value);
+  return value as LookupFunction | undefined;
 }
 
 const largestReceive = 65536;

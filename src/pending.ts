@@ -1,9 +1,10 @@
-import { type Abortable, checkSignal, unwatch, watch } from "./abort.js";
+import { type Abortable, admitSignal, unwatch, watch } from "./abort.js";
 import { bytesOfView, lengthOfView } from "./bytes.js";
+import type { Core } from "./core.js";
 import { abortError, canceledError, type PortsideError, systemError } from "./errors.js";
 import { errorName } from "./native.js";
-import type { CompletionPort } from "./port.js";
-import type { TcpSocket } from "./socket.js";
+import { rejectTraced, resolveInTurn } from "./settling.js";
+import { inner, type TcpSocket } from "./socket.js";
 
 /** What an operation's completion brought, as the rings carry it. */
 export interface Outcome {
@@ -16,7 +17,7 @@ export interface Outcome {
 
 /** Whoever waits for an operation. It is told once. */
 export interface Waiting {
-  settle(port: CompletionPort, outcome: Outcome): void;
+  settle(core: Core, outcome: Outcome): void;
 }
 
 /** The error of an outcome that has one. */
@@ -36,10 +37,10 @@ export function outcomeError(
 }
 
 /** Copies received bytes into a program's buffer; false when it is gone, or has shrunk below them. */
-export function copyInto(buffer: ArrayBufferView, port: CompletionPort, outcome: Outcome): boolean {
+export function copyInto(buffer: ArrayBufferView, core: Core, outcome: Outcome): boolean {
   // A detached buffer has no length, and a view of one that shrank may be out of its bounds: both read as 0 bytes.
   if (lengthOfView(buffer) < outcome.result) return false;
-  if (outcome.result > 0) bytesOfView(buffer).set(port.receivedView(outcome.offset, outcome.result));
+  if (outcome.result > 0) core.copyReceived(bytesOfView(buffer), outcome.offset, outcome.result);
   return true;
 }
 
@@ -58,60 +59,88 @@ function keep(resolve: (value: never) => void, reject: (reason: unknown) => void
 /** Cancels an operation when its signal is aborted. */
 class Cancellation implements Abortable {
   aborted = false;
+  reason: unknown = undefined;
 
   constructor(
-    readonly port: CompletionPort,
+    readonly core: Core,
     readonly token: number,
     readonly signal: AbortSignal,
-  ) {
-    watch(signal, this);
+  ) {}
+
+  // A signal need not be Node's own: what its methods throw cancels the operation, too.
+  begin(): void {
+    try {
+      watch(this.signal, this);
+    } catch (error) {
+      this.abort(error);
+    }
   }
 
-  abort(): void {
+  end(): void {
+    try {
+      unwatch(this.signal, this);
+    } catch {
+      // The operation is over; a signal that cannot forget it tells nobody.
+    }
+  }
+
+  abort(reason: unknown): void {
     this.aborted = true;
-    this.port.cancel(this.token);
+    this.reason = reason;
+    this.core.cancel(this.token);
   }
 }
 
 /** An operation that a promise waits for. */
 export abstract class Pending<T> implements Waiting {
   readonly promise: Promise<T>;
-  protected readonly resolve: (value: T) => void;
-  protected readonly reject: (reason: unknown) => void;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (reason: unknown) => void;
   #cancellation: Cancellation | undefined = undefined;
 
   constructor() {
     this.promise = new Promise<T>(keep);
-    this.resolve = lastResolve as (value: T) => void;
-    this.reject = lastReject;
+    this.#resolve = lastResolve as (value: T) => void;
+    this.#reject = lastReject;
   }
 
   /** The operation is submitted under `token`; from now on its signal cancels it. */
-  submitted(port: CompletionPort, token: number, signal: AbortSignal | undefined): Promise<T> {
-    if (signal !== undefined) this.#cancellation = new Cancellation(port, token, signal);
+  submitted(core: Core, token: number, signal: AbortSignal | undefined): Promise<T> {
+    if (signal !== undefined) {
+      this.#cancellation = new Cancellation(core, token, signal);
+      this.#cancellation.begin();
+    }
     return this.promise;
   }
 
-  settle(port: CompletionPort, outcome: Outcome): void {
+  settle(core: Core, outcome: Outcome): void {
     const cancellation = this.#cancellation;
-    if (cancellation !== undefined) unwatch(cancellation.signal, cancellation);
-    if (outcome.error === 0) return this.succeed(port, outcome);
+    cancellation?.end();
+    if (outcome.error === 0) return this.succeed(core, outcome);
     const error = outcomeError(this.syscall, outcome);
-    if (!cancellation?.aborted || error.code !== "ECANCELED") return this.reject(error);
-    this.reject(abortError(this.syscall, cancellation.signal.reason, { bytesSent: error.bytesSent }));
+    if (!cancellation?.aborted || error.code !== "ECANCELED") return this.fail(error);
+    this.fail(abortError(this.syscall, cancellation.reason, { bytesSent: error.bytesSent }));
+  }
+
+  protected fulfil(value: T): void {
+    resolveInTurn(this.#resolve, value);
+  }
+
+  protected fail(error: PortsideError): void {
+    rejectTraced(this.#resolve, this.#reject, error);
   }
 
   protected abstract readonly syscall: string;
-  protected abstract succeed(port: CompletionPort, outcome: Outcome): void;
+  protected abstract succeed(core: Core, outcome: Outcome): void;
 }
 
-export class PendingReceive extends Pending<Uint8Array | null> {
+export class PendingReceive extends Pending<Uint8Array<ArrayBuffer> | null> {
   protected override get syscall(): string {
     return "recv";
   }
 
-  protected override succeed(port: CompletionPort, outcome: Outcome): void {
-    this.resolve(outcome.result === 0 ? null : port.receivedCopy(outcome.offset, outcome.result));
+  protected override succeed(core: Core, outcome: Outcome): void {
+    this.fulfil(outcome.result === 0 ? null : core.receivedCopy(outcome.offset, outcome.result));
   }
 }
 
@@ -124,9 +153,9 @@ export class PendingReceiveInto extends Pending<number> {
     return "recv";
   }
 
-  protected override succeed(port: CompletionPort, outcome: Outcome): void {
-    if (copyInto(this.buffer, port, outcome)) this.resolve(outcome.result);
-    else this.reject(bufferGone());
+  protected override succeed(core: Core, outcome: Outcome): void {
+    if (copyInto(this.buffer, core, outcome)) this.fulfil(outcome.result);
+    else this.fail(bufferGone());
   }
 }
 
@@ -135,17 +164,17 @@ export class PendingSend extends Pending<number> {
     super();
   }
 
-  override settle(port: CompletionPort, outcome: Outcome): void {
-    this.socket.sendEnds();
-    super.settle(port, outcome);
+  override settle(core: Core, outcome: Outcome): void {
+    inner.sendEnds(this.socket);
+    super.settle(core, outcome);
   }
 
   protected override get syscall(): string {
     return "send";
   }
 
-  protected override succeed(_port: CompletionPort, outcome: Outcome): void {
-    this.resolve(outcome.result);
+  protected override succeed(_core: Core, outcome: Outcome): void {
+    this.fulfil(outcome.result);
   }
 }
 
@@ -154,9 +183,9 @@ export class PendingShutdown extends Pending<void> {
     super();
   }
 
-  override settle(port: CompletionPort, outcome: Outcome): void {
-    if (outcome.error !== 0 && errorName(outcome.error) === "ECANCELED") this.socket.shutdownCanceled();
-    super.settle(port, outcome);
+  override settle(core: Core, outcome: Outcome): void {
+    inner.shutdownEnds(this.socket, outcome.error === 0 || errorName(outcome.error) !== "ECANCELED");
+    super.settle(core, outcome);
   }
 
   protected override get syscall(): string {
@@ -164,17 +193,44 @@ export class PendingShutdown extends Pending<void> {
   }
 
   protected override succeed(): void {
-    this.resolve();
+    this.fulfil();
   }
 }
+
+/** Everything before it has been handed over. */
+export class PendingDrained extends Pending<void> {
+  constructor(
+    private readonly socket: TcpSocket,
+    private readonly byShutdown: boolean,
+  ) {
+    super();
+    if (!byShutdown) inner.sendBegins(socket);
+  }
+
+  override settle(core: Core, outcome: Outcome): void {
+    if (!this.byShutdown) inner.sendEnds(this.socket);
+    super.settle(core, outcome);
+  }
+
+  protected override get syscall(): string {
+    return "drained";
+  }
+
+  protected override succeed(): void {
+    this.fulfil();
+  }
+}
+
+/** A completion that nobody is interested in. */
+export const nobody: Waiting = { settle: () => {} };
 
 export class PendingAccept extends Pending<TcpSocket> {
   protected override get syscall(): string {
     return "accept";
   }
 
-  protected override succeed(port: CompletionPort, outcome: Outcome): void {
-    this.resolve(port.acceptedSocket(outcome));
+  protected override succeed(core: Core, outcome: Outcome): void {
+    this.fulfil(core.acceptedSocket(outcome));
   }
 }
 
@@ -183,8 +239,5 @@ export function signalOf(
   options: { signal?: AbortSignal | undefined } | undefined,
   syscall: string,
 ): AbortSignal | undefined {
-  const signal = options?.signal;
-  checkSignal(signal);
-  if (signal?.aborted) throw abortError(syscall, signal.reason);
-  return signal;
+  return admitSignal(options?.signal, syscall);
 }

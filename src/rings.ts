@@ -1,63 +1,80 @@
-import { Buffer } from "node:buffer";
+import { allocateUnsafe, bufferOver, ofTypedArray, setBytes, writeText } from "./intrinsics.js";
 import { ControlWord, type Opcode, SubmissionWord, Words } from "./names.js";
 import { addon, type NativePort } from "./native.js";
+import { soon } from "./scheduling.js";
 
 const { layout } = addon;
 
-// Memory that no program can detach: structuredClone and ArrayBuffer.prototype.transfer refuse it, while they would
-// take an ordinary ArrayBuffer away from under the engine. (The WebAssembly types belong to the DOM library, which
-// a server has no other use for.)
-declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-};
-const wasmPage = 65536;
-
-function lastingMemory(bytes: number): ArrayBuffer {
-  const pages = Math.ceil(bytes / wasmPage);
-  return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
-}
+// V8 keeps typed arrays of up to so many bytes on its own heap, where they are cheapest.
+const onHeap = 64;
 
 /** Sends up to this size are copied into the rings; larger ones go to the OS from where they lie. */
 export const smallSend = 8192;
+
+// Those of open ports. What was written and not handed over yet must not be lost with the process.
+const open = new Set<Rings>();
+let exiting = false;
+process.on("exit", () => {
+  exiting = true;
+  for (const rings of open) rings.flush();
+});
 
 /**
  * JavaScript's side of the rings: submissions are written as a few integers and taken by the engine once per tick;
  * completions are read where the engine put them.
  */
 export class Rings {
-  readonly memory = lastingMemory(layout.ringsSize);
-  /** Where received bytes lie while their completions are delivered. A program may hold views of it (`borrow`). */
-  readonly received = new Uint8Array(lastingMemory(layout.receiveSpaceSize));
-  readonly completions = new Int32Array(
-    this.memory,
-    layout.completionsAt,
-    layout.completionCapacity * Words.each,
-  );
-  readonly #control = new Int32Array(this.memory, 0, 16);
-  readonly #submissions = new Int32Array(
-    this.memory,
-    layout.submissionsAt,
-    layout.submissionCapacity * Words.each,
-  );
-  readonly #sendSpace = Buffer.from(this.memory, layout.sendSpaceAt, layout.sendSpaceSize);
+  readonly completions: Int32Array;
+  readonly #port: NativePort;
+  readonly #control: Int32Array;
+  readonly #submissions: Int32Array;
+  readonly #sendSpace: Uint8Array;
+  #received: Uint8Array<ArrayBuffer>;
   #sendSpaceUsed = 0;
-  #sendSpaceEpoch = -1;
+  #sendSpaceEpoch: number;
+  #blockadesSeen: number;
   #flushScheduled = false;
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#control[ControlWord.submissions] !== 0) this.port.submit();
+    if (this.#control[ControlWord.submissions] !== 0) this.#port.submit();
   };
 
-  /** Set once the engine exists, which needs this memory first. */
-  port!: NativePort;
+  constructor(port: NativePort) {
+    const { rings, received } = port.memory();
+    const words = Words.each;
+    this.#port = port;
+    this.#control = new Int32Array(rings, 0, 16);
+    this.#submissions = new Int32Array(rings, layout.submissionsAt, layout.submissionCapacity * words);
+    this.completions = new Int32Array(rings, layout.completionsAt, layout.completionCapacity * words);
+    this.#sendSpace = bufferOver(rings, layout.sendSpaceAt, layout.sendSpaceSize);
+    this.#received = new Uint8Array(received);
+    this.#sendSpaceEpoch = this.epoch;
+    this.#blockadesSeen = this.#control[ControlWord.blockades] as number;
+    open.add(this);
+  }
+
+  /** The port is being closed: nothing is left to be handed over. */
+  close(): void {
+    open.delete(this);
+  }
 
   get completionCount(): number {
     return this.#control[ControlWord.completions] as number;
   }
 
-  /** Changes whenever the engine has taken the submissions. */
+  /** Changes whenever the engine has taken the submissions. It wraps. */
   get epoch(): number {
     return this.#control[ControlWord.epoch] as number;
+  }
+
+  /**
+   * Where received bytes lie while their completions are delivered. A program may hold views of it (`borrow`), and
+   * take its memory away by them; the engine goes on in new memory, where this batch's bytes lie at the same places.
+   */
+  get #receiveSpace(): Uint8Array<ArrayBuffer> {
+    if (ofTypedArray.length(this.#received) === 0)
+      this.#received = new Uint8Array(this.#port.renewReceived());
+    return this.#received;
   }
 
   submit(
@@ -85,13 +102,15 @@ export class Rings {
     // Within a turn the engine takes what was written when JavaScript returns.
     if (control[ControlWord.turning] === 0 && !this.#flushScheduled) {
       this.#flushScheduled = true;
-      queueMicrotask(this.#flush);
+      void soon(this.#flush);
     }
+    // No microtask runs any more.
+    if (exiting) this.flush();
   }
 
   /** Hands over what was written now. */
   flush(): void {
-    this.port.submit();
+    this.#port.submit();
   }
 
   /** Of the last send that was handed over: bytes the OS did not take. */
@@ -99,14 +118,37 @@ export class Rings {
     return this.#control[ControlWord.left] as number;
   }
 
-  /** How many `blocked` completions the engine has written so far, delivered or not. */
-  get blockades(): number {
-    return this.#control[ControlWord.blockades] as number;
+  /** Whether sockets have still to hear that bytes of theirs wait in the engine. */
+  get blockadeNewsIsDue(): boolean {
+    return this.#control[ControlWord.blockades] !== this.#blockadesSeen;
+  }
+
+  /** A `blocked` completion was delivered. Both sides' counters wrap at 32 bits. */
+  blockadeSeen(): void {
+    this.#blockadesSeen = (this.#blockadesSeen + 1) | 0;
   }
 
   /** Where in the receive space these bytes lie, as a submission names it; -1 when they lie elsewhere. */
   receivedOffset(data: Uint8Array): number {
-    return data.buffer === this.received.buffer ? layout.sendSpaceSize + data.byteOffset : -1;
+    if (ofTypedArray.buffer(data) !== ofTypedArray.buffer(this.#received)) return -1;
+    return layout.sendSpaceSize + ofTypedArray.offset(data);
+  }
+
+  /** Received bytes as a view, good only while their completion is delivered. */
+  receivedView(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(ofTypedArray.buffer(this.#receiveSpace), offset, length);
+  }
+
+  /** Received bytes as a copy, the receiver's own. */
+  receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const copy =
+      length <= onHeap ? new Uint8Array(length) : new Uint8Array(ofTypedArray.buffer(allocateUnsafe(length)));
+    setBytes(copy, this.receivedView(offset, length), 0);
+    return copy;
+  }
+
+  copyReceived(into: Uint8Array, offset: number, length: number): void {
+    setBytes(into, this.receivedView(offset, length), 0);
   }
 
   /** Room for a small send; submit() must follow before the next call. */
@@ -128,12 +170,12 @@ export class Rings {
   place(data: Uint8Array | string, at: number): number {
     let length: number;
     if (typeof data === "string") {
-      length = this.#sendSpace.write(data, at, "utf8");
+      length = writeText(this.#sendSpace, data, at, layout.sendSpaceSize - at);
     } else {
-      length = data.byteLength;
+      length = ofTypedArray.length(data);
       // A detached one has no bytes, and must not be touched.
       if (length === 0) return 0;
-      this.#sendSpace.set(data, at);
+      setBytes(this.#sendSpace, data, at);
     }
     this.#sendSpaceUsed = at + length;
     return length;

@@ -1,4 +1,26 @@
 import { setImmediate } from "node:timers";
 
+// Everything the engine schedules with, taken once, when the module is loaded: fake timers (sinon's, Jest's, Vitest's)
+// replace the globals later, and must not stop the engine.
+
+/** After Node's own timers, files and promises had their turn. */
 export const immediately = setImmediate;
-export const soon = globalThis.queueMicrotask;
+
+const { queueMicrotask } = globalThis;
+const done = Promise.resolve();
+const then = Function.prototype.call.bind(Promise.prototype.then) as (
+  promise: Promise<void>,
+  callback: () => void,
+) => Promise<void>;
+
+/** At the end of the tick. What `callback` throws is an unhandled rejection: it should not. */
+export function soon(callback: () => void): Promise<void> {
+  return then(done, callback);
+}
+
+/** Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. */
+export function reportUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,20 +1,33 @@
-import type { SendData } from "./bytes.js";
-import { lengthOfView, sendDataOf } from "./bytes.js";
-import { closedError, type PortsideError, stateError, systemError, typeError, valueError } from "./errors.js";
-import { Opcode, SubmissionFlag } from "./names.js";
-import type { NativeAddress } from "./native.js";
-import { toError } from "./native.js";
-import { checkBoolean, checkKeepAliveDelay, checkOptions, checkReceiveSize } from "./options.js";
+import { type InspectOptions, inspect } from "node:util";
+import { bytesIn, lengthOfView, type Parts, type SendData, sendDataOf } from "./bytes.js";
+import { callIn } from "./context.js";
+import type { Core } from "./core.js";
+import { Ends } from "./ends.js";
 import {
+  closedError,
+  notConstructible,
+  type PortsideError,
+  stateError,
+  systemError,
+  typeError,
+  valueError,
+} from "./errors.js";
+import { inspectAs } from "./inspecting.js";
+import { Opcode, SubmissionFlag } from "./names.js";
+import { type NativeError, toError } from "./native.js";
+import { checkBoolean, checkInteger, checkOptions, checkReceiveSize, keepAliveSettings } from "./options.js";
+import {
+  nobody,
   type Outcome,
   outcomeError,
   type Pending,
+  PendingDrained,
   PendingReceive,
   PendingReceiveInto,
   PendingShutdown,
   signalOf,
 } from "./pending.js";
-import type { CompletionPort } from "./port.js";
+import { reportUncaught, soon } from "./scheduling.js";
 import type { Style } from "./style.js";
 
 /** Where one end of a connection, or a listener, is. */
@@ -28,51 +41,91 @@ export interface IpAddress {
  * Push style: one set of handlers for all connections of a listener, or for one that was connected. None is ever
  * called from within a call of the program's own. An exception in one is reported as uncaught; nothing else stops.
  */
-export interface SocketHandlers {
+export interface SocketHandlers<Data = unknown> {
   /** The connection stands. */
-  open?(socket: TcpSocket): void;
+  open?: ((socket: TcpSocket<Data>) => void) | undefined;
   /** Bytes came, as the OS had them: framing is the program's business. */
-  data?(socket: TcpSocket, chunk: Uint8Array): void;
+  data?: ((socket: TcpSocket<Data>, chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** After `write()` returned false: everything was handed to the OS. */
-  drain?(socket: TcpSocket): void;
+  drain?: ((socket: TcpSocket<Data>) => void) | undefined;
   /** The peer's FIN. Without this handler the socket closes itself, once what was written is out. */
-  end?(socket: TcpSocket): void;
+  end?: ((socket: TcpSocket<Data>) => void) | undefined;
   /** The connection is lost; `close` follows. */
-  error?(socket: TcpSocket, error: PortsideError): void;
+  error?: ((socket: TcpSocket<Data>, error: PortsideError) => void) | undefined;
   /** Exactly once, always last. */
-  close?(socket: TcpSocket): void;
+  close?: ((socket: TcpSocket<Data>) => void) | undefined;
 }
 
 export interface SignalOptions {
   /** Cancels the operation: it rejects with an `AbortError` (code `ECANCELED`), unless it had already finished. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ReceiveOptions extends SignalOptions {
   /** The most bytes wanted; default, and most: 65536. */
-  size?: number;
+  size?: number | undefined;
 }
 
 const enum State {
   closing = 1, // close() was called: nothing is submitted any more
   closed = 2, // the engine has let go of it
-  shutDown = 4,
+  finished = 4, // a FIN was sent, or will be: nothing follows it
   paused = 8,
   drainOwed = 16, // write() returned false
   unreferenced = 32,
   silent = 64, // its handlers never heard of it (a connect that failed, or lost the race)
+  lost = 128, // the connection is gone
+  oneShutdown = 256, // and more: how many shutdown()s are under way
 }
+const deaf = State.closing | State.closed;
 
 /** What came while a push-style socket was paused: chunks in order; null is the peer's FIN. */
-type Held = (Uint8Array | null)[];
+type Held = (Uint8Array<ArrayBuffer> | null)[];
+
+/** What the engine's other files can do with a socket, and no program can. */
+interface Inner {
+  make(core: Core, index: number, generation: number, style: Style): TcpSocket;
+  core(socket: TcpSocket): Core;
+  index(socket: TcpSocket): number;
+  generation(socket: TcpSocket): number;
+  adopt(socket: TcpSocket): void;
+  close(socket: TcpSocket): void;
+  /** Throws unless a receive may be submitted. */
+  checkReceivable(socket: TcpSocket): void;
+  /** Throws unless a send may be submitted. */
+  checkSendable(socket: TcpSocket): void;
+  /** A later send must not complete before these have. */
+  hasSends(socket: TcpSocket): boolean;
+  sendBegins(socket: TcpSocket): void;
+  sendEnds(socket: TcpSocket): void;
+  shutdownEnds(socket: TcpSocket, finished: boolean): void;
+  account(socket: TcpSocket, bytes: number): SubmissionFlag;
+  heldBack(socket: TcpSocket, bytes: number): void;
+  /** Whether its handlers shall not hear of it. */
+  silence(socket: TcpSocket, on: boolean): void;
+  opened(socket: TcpSocket, receives: boolean): void;
+  received(socket: TcpSocket, offset: number, length: number): void;
+  ended(socket: TcpSocket): void;
+  failed(socket: TcpSocket, syscall: "recv" | "send", outcome: Outcome): void;
+  /** An operation has found the connection gone. */
+  lost(socket: TcpSocket): void;
+  blocked(socket: TcpSocket): void;
+  drained(socket: TcpSocket): void;
+  gone(socket: TcpSocket, outcome: Outcome): void;
+}
+export const inner = {} as Inner;
+export let isSocket: (value: unknown) => value is TcpSocket;
+
+// Only this file can make sockets.
+const key = Symbol("TcpSocket");
 
 /** A TCP connection. Made by {@link listen} and {@link connect}. */
-export class TcpSocket {
+export class TcpSocket<Data = unknown> {
   /** The application's context: Portside never looks at it. */
-  data: unknown = undefined;
-  /** @internal */ readonly owner: CompletionPort;
-  /** @internal */ readonly index: number;
-  /** @internal */ readonly generation: number;
+  data: Data = undefined as Data;
+  readonly #core: Core;
+  readonly #index: number;
+  readonly #generation: number;
   readonly #style: Style;
   #state = 0;
   #queued = 0; // bytes of write() that the OS has not taken, as the engine told
@@ -80,12 +133,13 @@ export class TcpSocket {
   #epoch = 0; // when #fresh was last counted
   #sends = 0; // operations that have still to hear what became of their sends
   #held: Held | undefined;
+  #ends: Ends | undefined = undefined; // once it is closed
 
-  /** @internal */
-  constructor(owner: CompletionPort, index: number, generation: number, style: Style) {
-    this.owner = owner;
-    this.index = index;
-    this.generation = generation;
+  private constructor(made: symbol, core: Core, index: number, generation: number, style: Style) {
+    if (made !== key) throw notConstructible("TcpSocket", "listen() and connect() make sockets");
+    this.#core = core;
+    this.#index = index;
+    this.#generation = generation;
     this.#style = style;
   }
 
@@ -95,13 +149,15 @@ export class TcpSocket {
    * Receives what is there: at least one byte, or null at the end of the stream. The chunk is the caller's own.
    * Several receives may be outstanding; they complete in order.
    */
-  recv(options?: ReceiveOptions): Promise<Uint8Array | null> {
+  recv(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     try {
       this.#checkPull("recv");
-      if (options === undefined) return this.#receive(new PendingReceive(), 65536, undefined);
+      if (options === undefined) return this.#submit(Opcode.receive, new PendingReceive(), 65536, undefined);
       checkOptions(options, receiveOptionNames);
       const size = checkReceiveSize(options.size);
-      return this.#receive(new PendingReceive(), size, signalOf(options, "recv"));
+      const signal = signalOf(options, "recv");
+      this.#checkOpen("recv"); // reading options may run the program's code
+      return this.#submit(Opcode.receive, new PendingReceive(), size, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -111,10 +167,11 @@ export class TcpSocket {
   recvInto(buffer: ArrayBufferView, options?: SignalOptions): Promise<number> {
     try {
       this.#checkPull("recv");
-      checkReceiveBuffer(buffer);
       checkOptions(options, signalOptionNames);
-      const pending = new PendingReceiveInto(buffer);
-      return this.#receive(pending, buffer.byteLength, signalOf(options, "recv"));
+      const signal = signalOf(options, "recv");
+      const room = roomIn(buffer);
+      this.#checkOpen("recv");
+      return this.#submit(Opcode.receive, new PendingReceiveInto(buffer), room, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -126,11 +183,11 @@ export class TcpSocket {
    */
   send(data: SendData, options?: SignalOptions): Promise<number> {
     try {
-      this.#checkSendable();
-      const checked = sendDataOf(data);
+      const parts = sendDataOf(data);
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "send");
-      return this.owner.sendNow(this, checked, signal);
+      this.#checkSendable();
+      return this.#core.sending.sendNow(this, this.#index, this.#generation, parts, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -139,17 +196,35 @@ export class TcpSocket {
   /** Sends a FIN after everything sent so far. Receiving goes on. */
   shutdown(options?: SignalOptions): Promise<void> {
     try {
-      this.#checkOpen("shutdown");
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "shutdown");
-      this.#state |= State.shutDown;
+      this.#checkOpen("shutdown");
+      this.#state += State.oneShutdown;
       return this.#submit(Opcode.shutdown, new PendingShutdown(this), 0, signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  /**
+   * Resolves once everything that was sent or written so far has been handed to the OS; with {@link write} in pull style,
+   * this is what to wait for when it returned false. Rejects when the connection is lost before, or closed.
+   */
+  drained(options?: SignalOptions): Promise<void> {
+    try {
+      checkOptions(options, signalOptionNames);
+      const signal = signalOf(options, "drained");
+      this.#checkOpen("drained");
+      // Behind a FIN nothing can be sent, not even nothing: there a second FIN has to do, which sends nothing either.
+      const opcode = this.#isShutDown ? Opcode.shutdown : Opcode.send;
+      return this.#submit(opcode, new PendingDrained(this, opcode === Opcode.shutdown), 0, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Every chunk, to the end of the stream. Leaving the loop early leaves the socket open. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     for (;;) {
       const chunk = await this.recv();
       if (chunk === null) return;
@@ -161,12 +236,32 @@ export class TcpSocket {
 
   /**
    * Sends without anyone waiting. False under back-pressure (`highWaterMark` bytes or more wait): stop writing until
-   * `drain`. Throws when it is refused. The data is the caller's again when this returns.
+   * `drain`. False as well when the connection has ended, by whomever: then the bytes are dropped, and
+   * `port.stats().bytesDropped` counts them. Throws for data that cannot be sent, and for nothing else. The data is the
+   * caller's again when this returns.
    */
   write(data: SendData): boolean {
-    this.#checkSendable();
-    this.owner.write(this, sendDataOf(data));
-    return (this.#state & State.drainOwed) === 0;
+    const parts = sendDataOf(data);
+    if (this.#isWritable) return this.#write(parts);
+    this.#core.dropped += bytesIn(parts);
+    return false;
+  }
+
+  /**
+   * Sends `data`, as {@link write} does, and a FIN after everything that was written. Receiving goes on; without an `end`
+   * handler the socket closes itself after the peer's FIN. Harmless on a connection that has ended.
+   */
+  end(data?: SendData): this {
+    const parts = data === undefined ? undefined : sendDataOf(data);
+    if (!this.#isWritable) {
+      if (parts !== undefined) this.#core.dropped += bytesIn(parts);
+      return this;
+    }
+    if (parts !== undefined) this.#write(parts);
+    this.#state |= State.finished;
+    const token = this.#core.expect(nobody);
+    this.#core.rings.submit(Opcode.shutdown, this.#index, this.#generation, token, 0, 0, 0);
+    return this;
   }
 
   /** No `data` comes after this returns, until {@link resume}. */
@@ -184,7 +279,7 @@ export class TcpSocket {
     if ((this.#state & (State.paused | State.closing)) === State.paused) {
       this.#state &= ~State.paused;
       if (this.#held === undefined) this.#command(Opcode.startReceive, 0);
-      else queueMicrotask(() => this.#releaseHeld());
+      else void soon(() => this.#releaseHeld());
     }
     return this;
   }
@@ -212,19 +307,29 @@ export class TcpSocket {
   setNoDelay(on = true): this {
     checkBoolean("on", on);
     this.#checkOpen("setsockopt");
-    const refused = this.owner.native.setNoDelay(this.index, this.generation, on);
-    if (refused) throw toError(refused);
-    return this;
+    return this.#set(this.#core.native.setNoDelay(this.#index, this.#generation, on));
   }
 
-  /** Whether the OS probes an idle connection; `delay` in milliseconds before the first probe, default the OS's. */
-  setKeepAlive(on = true, delay?: number): this {
-    checkBoolean("on", on);
-    const milliseconds = checkKeepAliveDelay("delay", delay);
+  /**
+   * Whether the OS probes an idle connection: `delay` milliseconds before the first probe and `interval` between two,
+   * 1000 to 32 767 000 each, and after `count` without an answer, 1 to 127, the connection ends with `ETIMEDOUT`. What is
+   * left out stays as it is, which is the OS's own; so does a delay of 0. Where it has no such interval or count:
+   * `ENOTSUP`. What is refused changes nothing.
+   */
+  setKeepAlive(on = true, delay?: number, interval?: number, count?: number): this {
+    const settings = keepAliveSettings(on, delay, interval, count);
     this.#checkOpen("setsockopt");
-    const refused = this.owner.native.setKeepAlive(this.index, this.generation, on ? milliseconds : 0);
-    if (refused) throw toError(refused);
-    return this;
+    return this.#set(this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
+  }
+
+  /**
+   * Milliseconds that sent bytes may stay unacknowledged before the connection ends with `ETIMEDOUT` (TCP_USER_TIMEOUT,
+   * RFC 5482); 0: the OS's patience. `ENOTSUP` where the OS has none.
+   */
+  setUserTimeout(milliseconds: number): this {
+    checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
+    this.#checkOpen("setsockopt");
+    return this.#set(this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
   }
 
   /** Keeps the process alive while open, which is the default. */
@@ -236,12 +341,12 @@ export class TcpSocket {
     return this.#setReferenced(false);
   }
 
-  /** Undefined once closed. */
+  /** This end; also in `error` and `close`, and afterwards. Undefined when the OS could not tell it. */
   get localAddress(): IpAddress | undefined {
     return this.#address(false);
   }
 
-  /** Undefined once closed, or when the peer is gone. */
+  /** The peer; also in `error` and `close`, and afterwards. Undefined when the OS could not tell it. */
   get remoteAddress(): IpAddress | undefined {
     return this.#address(true);
   }
@@ -249,173 +354,154 @@ export class TcpSocket {
   /** Bytes of `write()` that the OS has not taken. */
   get writableLength(): number {
     if (this.closed) return 0;
-    const fresh = this.#epoch === this.owner.rings.epoch ? this.#fresh : 0;
-    return fresh + this.owner.native.queued(this.index, this.generation);
+    const fresh = this.#epoch === this.#core.rings.epoch ? this.#fresh : 0;
+    return fresh + this.#core.native.queued(this.#index, this.#generation);
   }
 
   /** True from the call of `close()`, or the end of the connection, on. */
   get closed(): boolean {
-    return (this.#state & (State.closing | State.closed)) !== 0;
+    return (this.#state & deaf) !== 0;
   }
 
   get paused(): boolean {
     return (this.#state & State.paused) !== 0;
   }
 
-  // --- for the other files of the engine's JavaScript side ---
-
-  /** @internal Whether handlers receive by themselves. */
-  get isPush(): boolean {
-    return this.#style.handlers !== undefined;
+  /** Addresses, state and figures; what was sent or received is nobody's business. */
+  toJSON(): object {
+    return this.#toJSON();
   }
 
-  /** @internal Throws unless a receive may be submitted. */
-  checkReceivable(): void {
-    this.#checkPull("recv");
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return inspectAs("TcpSocket", this.#toJSON(), depth, options);
   }
 
-  /** @internal Throws unless a send may be submitted. */
-  checkSendable(): void {
-    this.#checkSendable();
-  }
+  // --- what the engine tells it: see `inner` ---
 
-  /** @internal A later send must not complete before these have. */
-  get hasSends(): boolean {
-    return this.#sends > 0;
-  }
-
-  /** @internal A send whose completion follows. */
-  sendBegins(): void {
-    this.#sends++;
-  }
-
-  /** @internal */
-  sendEnds(): void {
-    this.#sends--;
-  }
-
-  /** @internal Counts bytes of a write that is about to be submitted; returns its flags. */
-  account(bytes: number): SubmissionFlag {
-    const epoch = this.owner.rings.epoch;
+  // Counts bytes of a write that is about to be submitted; returns its flags.
+  #account(bytes: number): SubmissionFlag {
+    const epoch = this.#core.rings.epoch;
     // What the engine has taken is its to count; it is asked where its news is still on the way.
     if (this.#epoch !== epoch) {
       this.#fresh = 0;
-      if (this.owner.blockadeNewsIsDue) this.#queued = this.owner.native.queued(this.index, this.generation);
+      if (this.#queued > 0 || this.#core.blockadeNewsIsDue)
+        this.#queued = this.#core.native.queued(this.#index, this.#generation);
     }
     this.#epoch = epoch;
     this.#fresh += bytes;
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
     // Some of what was queued may have gone out since; before the drain that is owed it makes no difference.
     if (this.#queued > 0 && (this.#state & State.drainOwed) === 0)
-      this.#queued = this.owner.native.queued(this.index, this.generation);
+      this.#queued = this.#core.native.queued(this.#index, this.#generation);
     if (this.#queued + this.#fresh < this.#style.highWaterMark) return SubmissionFlag.none;
     this.#state |= State.drainOwed;
     return SubmissionFlag.notifyDrained;
   }
 
-  /** @internal The connection stands: push style begins. */
-  opened(receives: boolean): void {
+  // The connection stands: push style begins.
+  #opened(receives: boolean): void {
     const { handlers } = this.#style;
     if (handlers === undefined) return;
     if (!receives) this.#command(Opcode.startReceive, 0);
-    handlers.open?.(this);
+    this.#call(handlers.open);
   }
 
-  /** @internal The handlers shall not hear of it, until {@link speak}. */
-  silence(): void {
-    this.#state |= State.silent;
+  // Not all handlers come this way: `data` has its own, which is the hot one.
+  #call(handler: ((socket: TcpSocket) => void) | undefined): void {
+    if (handler) callIn(this.#style.context, handler, this.#style.handlers, this);
   }
 
-  /** @internal */
-  speak(): void {
-    this.#state &= ~State.silent;
+  #callData(chunk: Uint8Array<ArrayBuffer>): void {
+    const { handlers, context } = this.#style;
+    const handler = handlers?.data;
+    if (handler) callIn(context, handler, handlers, this, chunk);
   }
 
-  /** @internal */
-  received(offset: number, length: number): void {
+  #received(offset: number, length: number): void {
     if ((this.#state & (State.closing | State.paused)) !== 0 || this.#held !== undefined) {
       // Received before pause() was seen by the engine: kept, and handed over by resume().
-      if ((this.#state & State.closing) === 0) this.#hold(this.owner.receivedCopy(offset, length));
+      if ((this.#state & State.closing) === 0) this.#hold(this.#core.receivedCopy(offset, length));
       return;
     }
-    const { handlers, borrow } = this.#style;
-    if (handlers?.data === undefined) return;
-    handlers.data(
-      this,
-      borrow ? this.owner.receivedView(offset, length) : this.owner.receivedCopy(offset, length),
+    const core = this.#core;
+    this.#callData(
+      this.#style.borrow ? core.receivedView(offset, length) : core.receivedCopy(offset, length),
     );
   }
 
-  /** @internal */
-  ended(): void {
+  #ended(): void {
     if ((this.#state & State.closing) !== 0) return;
     if ((this.#state & State.paused) !== 0 || this.#held !== undefined) return this.#hold(null);
     this.#end();
   }
 
-  /** @internal */
-  failed(syscall: "recv" | "send", outcome: Outcome): void {
-    const { handlers } = this.#style;
+  #failed(syscall: "recv" | "send", outcome: Outcome): void {
+    this.#state |= State.lost;
+    const { handlers, context } = this.#style;
     if (handlers === undefined || (this.#state & State.closing) !== 0) return; // pull style: the next operation says so
     try {
-      handlers.error?.(this, outcomeError(syscall, outcome));
+      const handler = handlers.error;
+      if (handler) callIn(context, handler, handlers, this, outcomeError(syscall, outcome));
     } finally {
       this.#begin(Opcode.close, SubmissionFlag.none);
     }
   }
 
-  /** @internal The shutdown was cancelled before its FIN went out: sending goes on. */
-  shutdownCanceled(): void {
-    this.#state &= ~State.shutDown;
+  // One that was cancelled has sent no FIN: unless another one does, sending goes on.
+  #shutdownEnds(finished: boolean): void {
+    this.#state -= State.oneShutdown;
+    if (finished) this.#state |= State.finished;
   }
 
-  /** @internal Bytes of write() wait in the engine. */
-  blocked(bytes: number): void {
-    this.#queued += bytes;
+  // Bytes of write() wait in the engine, where none did.
+  #blocked(): void {
+    this.#queued = this.#core.native.queued(this.#index, this.#generation);
   }
 
-  /** @internal A large write has left bytes waiting: its own answer depends on them. */
-  heldBack(bytes: number): void {
+  // A large write has left bytes waiting: its own answer depends on them.
+  #heldBack(bytes: number): void {
     if (bytes === 0) return;
     this.#queued += bytes;
     if ((this.#state & State.drainOwed) !== 0) return;
     // Not only its own: news of earlier writes may still be on the way.
-    this.#queued = this.owner.native.queued(this.index, this.generation);
+    this.#queued = this.#core.native.queued(this.#index, this.#generation);
     if (this.#queued >= this.#style.highWaterMark) this.#state |= State.drainOwed;
   }
 
-  /** @internal */
-  drained(): void {
+  #drained(): void {
     // What was written since may wait again: then it drains again.
-    this.#queued = this.owner.native.queued(this.index, this.generation);
+    this.#queued = this.#core.native.queued(this.#index, this.#generation);
     if (this.#queued > 0) return;
     if ((this.#state & State.drainOwed) === 0) return;
     this.#state &= ~State.drainOwed;
-    if ((this.#state & State.closing) === 0) this.#style.handlers?.drain?.(this);
+    if ((this.#state & State.closing) === 0) this.#call(this.#style.handlers?.drain);
   }
 
-  /** @internal The engine has let go of the handle. */
-  gone(): void {
+  // The engine has let go of the handle.
+  #gone(outcome: Outcome): void {
+    if ((this.#state & State.silent) === 0) this.#ends = new Ends(outcome, (remote) => this.#address(remote));
     this.#state |= State.closing | State.closed;
     this.#held = undefined;
     this.#queued = this.#fresh = 0;
-    if ((this.#state & State.silent) === 0) this.#style.handlers?.close?.(this);
+    if ((this.#state & State.silent) === 0) this.#call(this.#style.handlers?.close);
   }
 
   // --- privately ---
 
-  #receive<T>(pending: Pending<T>, size: number, signal: AbortSignal | undefined): Promise<T> {
-    return this.#submit(Opcode.receive, pending, size, signal);
+  #write(parts: Parts): boolean {
+    this.#core.sending.write(this, this.#index, this.#generation, parts);
+    return (this.#state & State.drainOwed) === 0;
   }
 
   #submit<T>(opcode: Opcode, pending: Pending<T>, a: number, signal: AbortSignal | undefined): Promise<T> {
-    const token = this.owner.expect(pending);
-    this.owner.rings.submit(opcode, this.index, this.generation, token, a, 0, 0);
-    return pending.submitted(this.owner, token, signal);
+    const core = this.#core;
+    const token = core.expect(pending);
+    core.rings.submit(opcode, this.#index, this.#generation, token, a, 0, 0);
+    return pending.submitted(core, token, signal);
   }
 
   #command(opcode: Opcode, flags: SubmissionFlag): void {
-    this.owner.rings.submit(opcode, this.index, this.generation, 0, 0, 0, flags);
+    this.#core.rings.submit(opcode, this.#index, this.#generation, 0, 0, 0, flags);
   }
 
   #begin(opcode: Opcode.close | Opcode.reset, flags: SubmissionFlag): void {
@@ -428,16 +514,16 @@ export class TcpSocket {
   // A later close() or reset() cuts an earlier, patient one short; the engine ignores it when there is none.
   #closeBy(opcode: Opcode.close | Opcode.reset): Promise<void> {
     this.#begin(opcode, SubmissionFlag.none);
-    return this.owner.whenClosed(this);
+    return this.#core.whenClosed(this, this.#index);
   }
 
   #end(): void {
     const { handlers } = this.#style;
-    if (handlers?.end) handlers.end(this);
+    if (handlers?.end) this.#call(handlers.end);
     else this.#begin(Opcode.close, SubmissionFlag.flushFirst);
   }
 
-  #hold(chunk: Uint8Array | null): void {
+  #hold(chunk: Uint8Array<ArrayBuffer> | null): void {
     this.#held ??= [];
     this.#held.push(chunk);
   }
@@ -450,24 +536,44 @@ export class TcpSocket {
     if (held.length === 0) this.#held = undefined;
     try {
       if (chunk === null) this.#end();
-      else if (chunk !== undefined) this.#style.handlers?.data?.(this, chunk);
+      else if (chunk !== undefined) this.#callData(chunk);
+    } catch (error) {
+      reportUncaught(error);
     } finally {
-      if (this.#held !== undefined) queueMicrotask(() => this.#releaseHeld());
+      if (this.#held !== undefined) void soon(() => this.#releaseHeld());
       else if ((this.#state & (State.paused | State.closing)) === 0) this.#command(Opcode.startReceive, 0);
     }
   }
 
-  #address(remote: boolean): NativeAddress | undefined {
-    if (this.closed) return undefined;
-    return this.owner.native.address(this.index, this.generation, remote);
+  #address(remote: boolean): IpAddress | undefined {
+    if (this.#ends !== undefined) return remote ? this.#ends.remote : this.#ends.local;
+    return this.#core.native.address(this.#index, this.#generation, remote);
   }
 
   #setReferenced(on: boolean): this {
     if (!this.closed && ((this.#state & State.unreferenced) === 0) !== on) {
       this.#state ^= State.unreferenced;
-      this.owner.native.setHandleReferenced(this.index, this.generation, on);
+      this.#core.native.setHandleReferenced(this.#index, this.#generation, on);
     }
     return this;
+  }
+
+  #set(refused: NativeError | undefined): this {
+    if (refused) throw toError(refused);
+    return this;
+  }
+
+  get #isPush(): boolean {
+    return this.#style.handlers !== undefined;
+  }
+
+  // Whether a FIN was sent, or will be.
+  get #isShutDown(): boolean {
+    return this.#state >= State.oneShutdown || (this.#state & State.finished) !== 0;
+  }
+
+  get #isWritable(): boolean {
+    return this.#state < State.oneShutdown && (this.#state & (deaf | State.finished | State.lost)) === 0;
   }
 
   #checkOpen(syscall: string): void {
@@ -475,27 +581,76 @@ export class TcpSocket {
   }
 
   #checkSendable(): void {
-    if ((this.#state & (State.closing | State.closed | State.shutDown)) === 0) return;
     this.#checkOpen("send");
-    throw systemError("EPIPE", { syscall: "send", bytesSent: 0 });
+    if (this.#isShutDown) throw systemError("EPIPE", { syscall: "send", bytesSent: 0 });
   }
 
   #checkPull(syscall: string): void {
     this.#checkOpen(syscall);
-    if (this.isPush)
+    if (this.#isPush)
       throw stateError(`${syscall}() is for pull style; this socket's handlers receive by themselves`);
   }
 
   #checkPush(name: string): void {
-    if (!this.isPush) throw stateError(`${name}() is for push style; in pull style do not call recv()`);
+    if (!this.#isPush) throw stateError(`${name}() is for push style; in pull style do not call recv()`);
   }
+
+  #toJSON(): object {
+    return {
+      type: "TcpSocket",
+      state: stateOf(this.#state),
+      localAddress: this.localAddress,
+      remoteAddress: this.remoteAddress,
+      writableLength: this.writableLength,
+    };
+  }
+
+  static {
+    inner.make = (core, index, generation, style) => new TcpSocket(key, core, index, generation, style);
+    inner.core = (socket) => socket.#core;
+    inner.index = (socket) => socket.#index;
+    inner.generation = (socket) => socket.#generation;
+    inner.adopt = (socket) => socket.#core.adopt(socket, socket.#index);
+    inner.close = (socket) => socket.#begin(Opcode.close, SubmissionFlag.none);
+    inner.checkReceivable = (socket) => socket.#checkPull("recv");
+    inner.checkSendable = (socket) => socket.#checkSendable();
+    inner.hasSends = (socket) => socket.#sends > 0;
+    inner.sendBegins = (socket) => void socket.#sends++;
+    inner.sendEnds = (socket) => void socket.#sends--;
+    inner.shutdownEnds = (socket, finished) => socket.#shutdownEnds(finished);
+    inner.account = (socket, bytes) => socket.#account(bytes);
+    inner.heldBack = (socket, bytes) => socket.#heldBack(bytes);
+    inner.silence = (socket, on) => {
+      socket.#state = on ? socket.#state | State.silent : socket.#state & ~State.silent;
+    };
+    inner.opened = (socket, receives) => socket.#opened(receives);
+    inner.received = (socket, offset, length) => socket.#received(offset, length);
+    inner.ended = (socket) => socket.#ended();
+    inner.failed = (socket, syscall, outcome) => socket.#failed(syscall, outcome);
+    inner.lost = (socket) => {
+      socket.#state |= State.lost;
+    };
+    inner.blocked = (socket) => socket.#blocked();
+    inner.drained = (socket) => socket.#drained();
+    inner.gone = (socket, outcome) => socket.#gone(outcome);
+    isSocket = (value): value is TcpSocket => typeof value === "object" && value !== null && #core in value;
+  }
+}
+
+function stateOf(state: number): string {
+  if ((state & State.closed) !== 0) return "closed";
+  if ((state & State.closing) !== 0) return "closing";
+  if ((state & State.lost) !== 0) return "lost";
+  return (state & State.paused) !== 0 ? "paused" : "open";
 }
 
 const signalOptionNames = new Set(["signal"]);
 const receiveOptionNames = new Set(["signal", "size"]);
 
-/** Refuses what nothing can be received into. @internal */
-export function checkReceiveBuffer(buffer: unknown): asserts buffer is ArrayBufferView {
+/** How much can be received into a program's buffer; refuses what nothing can. */
+export function roomIn(buffer: unknown): number {
   if (!ArrayBuffer.isView(buffer)) throw typeError("buffer", "a Uint8Array or another view of bytes", buffer);
-  if (lengthOfView(buffer) === 0) throw valueError("buffer", "must have room for at least one byte", buffer);
+  const room = lengthOfView(buffer);
+  if (room === 0) throw valueError("buffer", "must have room for at least one byte", buffer);
+  return room;
 }

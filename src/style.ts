@@ -1,3 +1,4 @@
+import { type Context, currentContext } from "./context.js";
 import type { SocketHandlers } from "./socket.js";
 
 export const defaultHighWaterMark = 65536;
@@ -7,10 +8,15 @@ export const defaultHighWaterMark = 65536;
  * and nothing more.
  */
 export class Style {
+  /** Where the handlers run: in the async context of the call that gave them. */
+  readonly context: Context;
+
   constructor(
     /** Push style; undefined: pull style. */
     readonly handlers: SocketHandlers | undefined,
     readonly highWaterMark: number,
     readonly borrow: boolean,
-  ) {}
+  ) {
+    this.context = currentContext();
+  }
 }

@@ -1,6 +1,7 @@
 import { createHistogram, performance } from "node:perf_hooks";
 import { EchoConnection } from "./echo_connection.js";
 import type { Library } from "./library.js";
+import { mostOnTheirWay, Pace } from "./pace.js";
 
 /** Milliseconds after which an answer that has not come is counted as a failure. */
 const patience = 15_000;
@@ -18,21 +19,26 @@ export class EchoClient {
   readonly #library: Library;
   readonly #port: number;
   readonly #held: EchoConnection[] = [];
+  readonly #pace: Pace | undefined;
 
   /** @param port the echo server's */
   constructor(library: Library, port: number) {
     this.#library = library;
     this.#port = port;
+    const most = mostOnTheirWay();
+    if (most !== Number.POSITIVE_INFINITY) this.#pace = new Pace(most);
   }
 
-  /** Opens so many more connections at once, one message on each, and keeps them. */
+  /** Opens so many more connections at once (or as the accept queue allows), one message on each, and keeps them. */
   async open(count: number): Promise<{ milliseconds: number; failures: number }> {
     const began = performance.now();
-    const failures = await this.#countFailures(count, async () => {
+    const open = async () => {
       const connection = await EchoConnection.open(this.#library, this.#port);
       this.#held.push(connection);
       await connection.exchange();
-    });
+    };
+    const pace = this.#pace;
+    const failures = await this.#countFailures(count, pace ? () => pace.run(open) : open);
     return { milliseconds: performance.now() - began, failures };
   }
 

@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "../engine/engine.h"
+#include "arguments.h"
 #include "port_object.h"
 
 namespace portside {
@@ -24,6 +25,7 @@ Napi::Object layout(Napi::Env env) {
   set("ringsSize", rings_size);
   set("receiveSpaceSize", receive_space_size);
   set("receiveLimit", receive_limit);
+  set("maxToken", max_token);
   set("submissionsAt", submissions_at);
   set("submissionCapacity", submission_capacity);
   set("completionsAt", completions_at);
@@ -35,24 +37,29 @@ Napi::Object layout(Napi::Env env) {
 
 // (id, bytes) -> whether a port of that number is open, in any thread.
 Napi::Value post(const Napi::CallbackInfo& info) {
-  const auto id = info[0].As<Napi::Number>().Uint32Value();
-  const auto bytes = info[1].As<Napi::Uint8Array>();
-  Packet packet(bytes.Data(), bytes.Data() + bytes.ByteLength());
-  return Napi::Boolean::New(info.Env(), Mailbox::post(id, std::move(packet)));
+  const auto id = whole_number(info[0]);
+  if (!id || !info[1].IsTypedArray()) {
+    Napi::TypeError::New(info.Env(), "post wants a port's number and bytes").ThrowAsJavaScriptException();
+    return {};
+  }
+  Packet packet;
+  for (const Bytes bytes : bytes_of(info.Env(), {info[1]}))
+    packet.assign(bytes.begin(), bytes.end());
+  return Napi::Boolean::New(info.Env(), Mailbox::post(*id, std::move(packet)));
 }
 
 // The contract's name of what the OS calls so.
 Napi::Value error_code_of(const Napi::CallbackInfo& info) {
-  const Error error = error_of(info[0].As<Napi::Number>().Int32Value());
+  const Error error = error_of(integer(info[0]));
   return Napi::String::New(info.Env(), std::string(error_names[static_cast<std::size_t>(error.code)]));
 }
 
 Napi::Value set_socket_limit(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), limit_sockets(info[0].As<Napi::Number>().Uint32Value()));
+  return Napi::Boolean::New(info.Env(), limit_sockets(whole_number(info[0]).value_or(0xffffffff)));
 }
 
 Napi::Value set_refused_requests(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), refuse_requests(info[0].As<Napi::Number>().Uint32Value()));
+  return Napi::Boolean::New(info.Env(), refuse_requests(whole_number(info[0]).value_or(0)));
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

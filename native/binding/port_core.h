@@ -5,9 +5,10 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 
 #include "../engine/engine.h"
+#include "arguments.h"
+#include "lasting_memory.h"
 #include "wakers.h"
 
 namespace portside {
@@ -16,17 +17,25 @@ enum class WakerKind : std::uint8_t { loop, thread };
 
 class PortCore final : public WakerHost {
  public:
-  struct Memory {
-    Napi::ArrayBuffer rings;
-    Napi::ArrayBuffer received;
+  // What kept a port from being opened.
+  struct Refusal {
+    Error error;
+    const char* missing = "";
   };
 
-  // Null, with the error, when the OS refuses.
-  static PortCore* open(Napi::Env env, const EngineOptions& options, WakerKind kind, Memory memory,
-                        Napi::Function deliver, Napi::Function yield, Error& error);
+  // Null, with the reason, when there is not enough of something.
+  static PortCore* open(Napi::Env env, const PortParameters& parameters, Napi::Function deliver,
+                        Napi::Function yield, Refusal& refusal);
 
   Engine& engine() { return *engine_; }
   WakerKind waker_kind() const { return waker_kind_; }
+
+  // The two pieces of memory as JavaScript sees them. The receive space gets new memory when a program has
+  // taken the old one's away.
+  napi_value rings() const { return rings_.array_buffer(); }
+  napi_value received();
+
+  void take_submissions();
 
   // After submissions, or anything else that may need a turn.
   void update();
@@ -37,21 +46,25 @@ class PortCore final : public WakerHost {
   void close();
 
   void turn() override;
-  void yield() override;
+  void yield(bool referenced) override;
   void turn_after_yield();
 
  private:
-  PortCore(Napi::Env env, Memory memory, Napi::Function deliver, Napi::Function yield);
+  PortCore(Napi::Env env, Napi::Function deliver, Napi::Function yield);
   ~PortCore() = default;
 
-  bool start(const EngineOptions& options, WakerKind kind, Memory memory, Error& error);
+  Refusal start(const PortParameters& parameters);
+  Refusal make_memory(const PortParameters& parameters);
+  Refusal start_waker(WakerKind kind);
   bool deliver();
+  bool call_deliver();
+  void keep_received();
   static void environment_ends(napi_async_cleanup_hook_handle handle, void* data);
   static void closed(void* data);
 
   Napi::Env env_;
-  Napi::Reference<Napi::ArrayBuffer> rings_;
-  Napi::Reference<Napi::ArrayBuffer> received_;
+  LastingMemory rings_;
+  LastingMemory received_;
   Napi::FunctionReference deliver_;
   Napi::FunctionReference yield_;
   std::unique_ptr<Engine> engine_;
@@ -60,7 +73,7 @@ class PortCore final : public WakerHost {
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   bool referenced_ = true;
   bool turning_ = false;
-  bool yielding_ = false;  // setImmediate is under way
+  bool yielding_ = false;  // setImmediate is under way, and the next turn is its
   bool closing_ = false;
 };
 

@@ -1,22 +1,14 @@
 #include "port_object.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "arguments.h"
 
 namespace portside {
 namespace {
-
-std::uint32_t number(const Napi::CallbackInfo& info, std::size_t i) {
-  return info[i].As<Napi::Number>().Uint32Value();
-}
-std::int32_t integer(const Napi::CallbackInfo& info, std::size_t i) {
-  return info[i].As<Napi::Number>().Int32Value();
-}
-HandleId handle_id(const Napi::CallbackInfo& info) {
-  return {number(info, 0), number(info, 1)};
-}
 
 Napi::Object describe_error(Napi::Env env, Error error, const char* syscall) {
   auto object = Napi::Object::New(env);
@@ -38,60 +30,13 @@ Napi::Value answer(Napi::Env env, const Opened& opened) {
   return object;
 }
 
-// Reading a property runs JavaScript's machinery and gives nothing when the worker is being terminated. What
-// is made of that nothing does not matter then, as long as it is harmless.
-std::int32_t integer_of(const Napi::Object& object, const char* name) {
-  const Napi::Value value = object.Get(name);
-  return value.IsEmpty() || !value.IsNumber() ? 0 : value.As<Napi::Number>().Int32Value();
-}
-
-bool flag_of(const Napi::Object& object, const char* name) {
-  const Napi::Value value = object.Get(name);
-  return !value.IsEmpty() && value.IsBoolean() && value.As<Napi::Boolean>().Value();
-}
-
-// Empty where there is no such text.
-std::string text_of(const Napi::Object& object, const char* name) {
-  const Napi::Value value = object.Get(name);
-  return value.IsEmpty() || !value.IsString() ? std::string() : value.As<Napi::String>().Utf8Value();
-}
-
-IpAddress address_of(const Napi::Object& object, const char* text, const char* port) {
-  const std::string address = text_of(object, text);
-  return {address, address.find(':') != std::string::npos,
-          static_cast<std::uint16_t>(integer_of(object, port))};
-}
-
-SocketSettings settings_of(const Napi::Object& object) {
-  return {.receive_buffer_size = integer_of(object, "receiveBufferSize"),
-          .send_buffer_size = integer_of(object, "sendBufferSize"),
-          .keep_alive = integer_of(object, "keepAlive"),
-          .no_delay = flag_of(object, "noDelay"),
-          .unbuffered_sends = flag_of(object, "unbufferedSends")};
-}
-
-AcceptSettings accepting_of(const Napi::Object& object) {
-  return {.low = static_cast<std::uint32_t>(integer_of(object, "acceptLowWaterMark")),
-          .high = static_cast<std::uint32_t>(integer_of(object, "acceptHighWaterMark")),
-          .with_data = flag_of(object, "acceptData"),
-          .timeout = static_cast<std::uint32_t>(integer_of(object, "acceptTimeout")),
-          .reuse_sockets = flag_of(object, "reuseSockets")};
-}
-
-// The bytes of a view; none when it is detached.
-Bytes bytes_of(napi_env env, napi_value view) {
-  size_t length = 0;
-  void* data = nullptr;
-  if (napi_get_typedarray_info(env, view, nullptr, &length, &data, nullptr, nullptr) != napi_ok || !data)
-    return {};
-  return {static_cast<const std::uint8_t*>(data), length};
-}
-
 }  // namespace
 
 Napi::Function PortObject::define(Napi::Env env) {
   return DefineClass(env, "Port",
                      {
+                         InstanceMethod<&PortObject::memory>("memory"),
+                         InstanceMethod<&PortObject::renew_received>("renewReceived"),
                          InstanceMethod<&PortObject::submit>("submit"),
                          InstanceMethod<&PortObject::send>("send"),
                          InstanceMethod<&PortObject::turn>("turn"),
@@ -100,6 +45,8 @@ Napi::Function PortObject::define(Napi::Env env) {
                          InstanceMethod<&PortObject::address>("address"),
                          InstanceMethod<&PortObject::set_no_delay>("setNoDelay"),
                          InstanceMethod<&PortObject::set_keep_alive>("setKeepAlive"),
+                         InstanceMethod<&PortObject::set_user_timeout>("setUserTimeout"),
+                         InstanceMethod<&PortObject::connect_has_ended>("connectHasEnded"),
                          InstanceMethod<&PortObject::set_handle_referenced>("setHandleReferenced"),
                          InstanceMethod<&PortObject::queued>("queued"),
                          InstanceMethod<&PortObject::set_referenced>("setReferenced"),
@@ -110,32 +57,45 @@ Napi::Function PortObject::define(Napi::Env env) {
                      });
 }
 
-// (options, rings, received, deliver, yield)
+// (options, deliver, yield)
 PortObject::PortObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortObject>(info) {
   const auto env = info.Env();
-  const auto options = info[0].As<Napi::Object>();
-  PortCore::Memory memory{info[1].As<Napi::ArrayBuffer>(), info[2].As<Napi::ArrayBuffer>()};
-  if (memory.rings.ByteLength() < rings_size || memory.received.ByteLength() < receive_space_size) {
-    Napi::RangeError::New(env, "the rings' memory is too small").ThrowAsJavaScriptException();
+  const PortParameters parameters = port_parameters(info[0]);
+  if (env.IsExceptionPending()) return;
+  const auto& names = backend_names();
+  if (!info[1].IsFunction() || !info[2].IsFunction() ||
+      std::find(names.begin(), names.end(), parameters.backend) == names.end()) {
+    Napi::TypeError::New(env, "Port wants options with a backend's name, and two functions")
+        .ThrowAsJavaScriptException();
     return;
   }
-  const std::string backend = text_of(options, "backend");
-  const EngineOptions engine{.backend = backend.c_str(),
-                             .batch = static_cast<std::uint32_t>(integer_of(options, "batch")),
-                             .polls = static_cast<std::uint32_t>(integer_of(options, "polls"))};
-  const auto kind = flag_of(options, "loop") ? WakerKind::loop : WakerKind::thread;
-  Error error;
-  core_ = PortCore::open(env, engine, kind, memory, info[3].As<Napi::Function>(),
-                         info[4].As<Napi::Function>(), error);
+  PortCore::Refusal refusal;
+  core_ = PortCore::open(env, parameters, info[1].As<Napi::Function>(), info[2].As<Napi::Function>(), refusal);
   if (core_) return;
-  auto failure = Napi::Error::New(env, "the engine cannot start");
-  failure.Set("portside", describe_error(env, error, "open"));
+  auto failure = Napi::Error::New(env, std::string("a port cannot be opened without ") + refusal.missing);
+  auto details = describe_error(env, refusal.error, "open");
+  details["missing"] = Napi::String::New(env, refusal.missing);
+  failure.Set("portside", details);
   failure.ThrowAsJavaScriptException();
+}
+
+Napi::Value PortObject::memory(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  if (!core_) return env.Undefined();
+  auto object = Napi::Object::New(env);
+  object["rings"] = Napi::Value(env, core_->rings());
+  object["received"] = Napi::Value(env, core_->received());
+  return object;
+}
+
+// A program has taken the receive space's memory away from it.
+Napi::Value PortObject::renew_received(const Napi::CallbackInfo& info) {
+  return core_ ? Napi::Value(info.Env(), core_->received()) : info.Env().Undefined();
 }
 
 Napi::Value PortObject::submit(const Napi::CallbackInfo& info) {
   if (core_) {
-    core_->engine().take_submissions();
+    core_->take_submissions();
     core_->update();
   }
   return info.Env().Undefined();
@@ -144,23 +104,17 @@ Napi::Value PortObject::submit(const Napi::CallbackInfo& info) {
 // (index, generation, token, flags, view or list of views): the bytes that the OS did not take.
 Napi::Value PortObject::send(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
-  if (!core_) return Napi::Number::New(env, 0);
+  const HandleId id = handle_id(info);
+  const auto token = whole_number(info[2], max_token);
+  const std::int32_t flags = integer(info[3]);
+  // All views first, then where their bytes lie: reading a list may run a getter, which may detach a view, or
+  // close the port.
+  const auto views = views_of(info[4]);
+  if (env.IsExceptionPending()) return {};
+  if (!core_ || !views || !token) return Napi::Number::New(env, 0);
   // What was submitted before goes before.
-  core_->engine().take_submissions();
-  // All views first, then where their bytes lie: reading a list may run a getter, which may detach a view.
-  std::vector<napi_value> views;
-  if (info[4].IsArray()) {
-    const auto list = info[4].As<Napi::Array>();
-    for (std::uint32_t i = 0; i < list.Length(); i++)
-      views.push_back(list.Get(i));
-  } else {
-    views.push_back(info[4]);
-  }
-  std::vector<Bytes> parts;
-  parts.reserve(views.size());
-  for (napi_value view : views)
-    parts.push_back(bytes_of(env, view));
-  const auto left = core_->engine().send(handle_id(info), number(info, 2), parts, integer(info, 3));
+  core_->take_submissions();
+  const auto left = core_->engine().send(id, *token, bytes_of(env, *views), flags);
   core_->update();
   return Napi::Number::New(env, static_cast<double>(left));
 }
@@ -171,32 +125,28 @@ Napi::Value PortObject::turn(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value PortObject::listen(const Napi::CallbackInfo& info) {
-  if (!core_) return answer(info.Env(), stale_handle, "listen");
-  const auto options = info[0].As<Napi::Object>();
-  const ListenParameters parameters{.address = address_of(options, "address", "port"),
-                                    .backlog = integer_of(options, "backlog"),
-                                    .ipv6_only = flag_of(options, "ipv6Only"),
-                                    .reuse_port = flag_of(options, "reusePort"),
-                                    .settings = settings_of(options),
-                                    .accepting = accepting_of(options)};
+  const auto env = info.Env();
+  const ListenParameters parameters = listen_parameters(info[0]);
+  if (env.IsExceptionPending()) return {};
+  if (!core_) return answer(env, stale_handle, "listen");
+  // A listener that was closed before is to leave its port first.
+  core_->take_submissions();
   const auto opened = core_->engine().backend().listen(parameters);
   core_->update();
-  return answer(info.Env(), opened);
+  return answer(env, opened);
 }
 
+// (options, token)
 Napi::Value PortObject::connect(const Napi::CallbackInfo& info) {
-  if (!core_) return answer(info.Env(), stale_handle, "connect");
-  const auto options = info[0].As<Napi::Object>();
-  ConnectParameters parameters{.address = address_of(options, "address", "port"),
-                               .local = std::nullopt,
-                               .settings = settings_of(options),
-                               .token = number(info, 1)};
-  if (!text_of(options, "localAddress").empty())
-    parameters.local = address_of(options, "localAddress", "localPort");
-  core_->engine().take_submissions();
-  const auto opened = core_->engine().backend().connect(parameters);
+  const auto env = info.Env();
+  ConnectParameters parameters = connect_parameters(info[0]);
+  parameters.token = whole_number(info[1], max_token).value_or(0);
+  if (env.IsExceptionPending()) return {};
+  if (!core_) return answer(env, stale_handle, "connect");
+  core_->take_submissions();
+  const auto opened = core_->engine().connect(parameters);
   core_->update();
-  return answer(info.Env(), opened);
+  return answer(env, opened);
 }
 
 Napi::Value PortObject::address(const Napi::CallbackInfo& info) {
@@ -219,8 +169,20 @@ Napi::Value PortObject::set_no_delay(const Napi::CallbackInfo& info) {
 
 Napi::Value PortObject::set_keep_alive(const Napi::CallbackInfo& info) {
   if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
-  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), integer(info, 2)),
+  const KeepAlive wanted = keep_alive_of(integer(info[2]), integer(info[3]), integer(info[4]));
+  return answer(info.Env(), core_->engine().backend().set_keep_alive(handle_id(info), wanted), "setsockopt");
+}
+
+Napi::Value PortObject::set_user_timeout(const Napi::CallbackInfo& info) {
+  if (!core_) return answer(info.Env(), stale_handle, "setsockopt");
+  return answer(info.Env(), core_->engine().backend().set_user_timeout(handle_id(info), integer(info[2])),
                 "setsockopt");
+}
+
+Napi::Value PortObject::connect_has_ended(const Napi::CallbackInfo& info) {
+  const bool ended = !core_ || core_->engine().backend().connect_has_ended(handle_id(info));
+  if (core_) core_->update();
+  return Napi::Boolean::New(info.Env(), ended);
 }
 
 Napi::Value PortObject::set_handle_referenced(const Napi::CallbackInfo& info) {
@@ -241,13 +203,15 @@ Napi::Value PortObject::set_referenced(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (most)
 Napi::Value PortObject::take_packets(const Napi::CallbackInfo& info) {
-  auto list = Napi::Array::New(info.Env());
+  const auto env = info.Env();
+  auto list = Napi::Array::New(env);
   if (!core_) return list;
   std::uint32_t i = 0;
-  for (const auto& packet : core_->engine().take_packets()) {
-    list[i++] = Napi::Buffer<std::uint8_t>::Copy(info.Env(), packet.data(), packet.size());
-  }
+  for (const auto& packet : core_->engine().take_packets(whole_number(info[0]).value_or(0)))
+    list[i++] = Napi::Buffer<std::uint8_t>::Copy(env, packet.data(), packet.size());
+  core_->update();  // there may be more
   return list;
 }
 

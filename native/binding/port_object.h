@@ -1,5 +1,5 @@
 // The object JavaScript holds of a port: arguments in, plain values out. What it is asked for is checked in
-// TypeScript; here only what could harm memory is.
+// TypeScript; here again what could do harm, whoever calls.
 #pragma once
 
 #include <napi.h>
@@ -14,6 +14,8 @@ class PortObject final : public Napi::ObjectWrap<PortObject> {
   explicit PortObject(const Napi::CallbackInfo& info);
 
  private:
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value renew_received(const Napi::CallbackInfo& info);
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value send(const Napi::CallbackInfo& info);
   Napi::Value turn(const Napi::CallbackInfo& info);
@@ -22,6 +24,8 @@ class PortObject final : public Napi::ObjectWrap<PortObject> {
   Napi::Value address(const Napi::CallbackInfo& info);
   Napi::Value set_no_delay(const Napi::CallbackInfo& info);
   Napi::Value set_keep_alive(const Napi::CallbackInfo& info);
+  Napi::Value set_user_timeout(const Napi::CallbackInfo& info);
+  Napi::Value connect_has_ended(const Napi::CallbackInfo& info);
   Napi::Value set_handle_referenced(const Napi::CallbackInfo& info);
   Napi::Value queued(const Napi::CallbackInfo& info);
   Napi::Value set_referenced(const Napi::CallbackInfo& info);

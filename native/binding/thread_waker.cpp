@@ -14,12 +14,16 @@ namespace {
 
 constexpr std::uint64_t never = ~std::uint64_t{0};
 
+// The host may take one call of the thread's right after the other, before anything else of its loop.
+constexpr unsigned turns_before_yielding = 16;
+
 class ThreadWaker final : public Waker {
  public:
   ThreadWaker(napi_env env, Backend& backend, WakerHost& host) : env_(env), backend_(backend), host_(&host) {}
 
   bool start();
   void update(const Rest& rest) override;
+  void wake() noexcept override { backend_.wake(); }
   void close(void (*done)(void*), void* data) override;
 
  private:
@@ -28,6 +32,7 @@ class ThreadWaker final : public Waker {
   static void called(napi_env env, napi_value, void* context, void*);
   static void finalized(napi_env, void* data, void*);
   void run();
+  void take_turn();
   void wait_until(std::uint64_t deadline);
   void set_referenced(bool referenced);
 
@@ -36,6 +41,7 @@ class ThreadWaker final : public Waker {
   WakerHost* host_;  // null once closed
   napi_threadsafe_function call_ = nullptr;
   bool referenced_ = true;
+  unsigned turns_ = 0;  // since the last yield
   void (*done_)(void*) = nullptr;
   void* done_data_ = nullptr;
 
@@ -94,16 +100,23 @@ void ThreadWaker::called(napi_env env, napi_value /*function*/, void* context, v
     const std::scoped_lock guard(waker->lock_);
     waker->state_ = State::at_rest;
   }
-  if (waker->host_ != nullptr) waker->host_->turn();
+  if (waker->host_ != nullptr) waker->take_turn();
+}
+
+void ThreadWaker::take_turn() {
+  if (++turns_ <= turns_before_yielding) return host_->turn();
+  turns_ = 0;
+  host_->yield(referenced_);
 }
 
 void ThreadWaker::update(const Rest& rest) {
   set_referenced(rest.referenced);
   if (!rest.more) return wait_until(rest.deadline.value_or(never));
-  // setImmediate lets timers, files and promises have their turn before ours. It may never run while nothing
-  // else keeps the loop going; then the thread calls at once.
-  if (!rest.referenced) return wait_until(0);
-  host_->yield();
+  turns_ = 0;
+  // setImmediate lets timers, files and promises have their turn before ours. One that must not keep the
+  // process alive does not wake a loop that sleeps, either: the thread's call does, and the turn follows it.
+  host_->yield(rest.referenced);
+  if (!rest.referenced) wait_until(0);
 }
 
 void ThreadWaker::wait_until(std::uint64_t deadline) {

@@ -15,7 +15,9 @@ class WakerHost {
   WakerHost& operator=(const WakerHost&) = delete;
 
   virtual void turn() = 0;   // on JavaScript's thread; calls the waker's update() at its end
-  virtual void yield() = 0;  // a turn after whatever else JavaScript's loop has to do (setImmediate)
+  // A turn after whatever else JavaScript's loop has to do (setImmediate); `referenced`: the process stays
+  // alive for it. Until then turn() does nothing.
+  virtual void yield(bool referenced) = 0;
 
  protected:
   ~WakerHost() = default;

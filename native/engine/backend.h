@@ -52,11 +52,21 @@ struct EngineParts {
   const std::uint64_t& now;  // milliseconds, as of this turn
 };
 
+// Whether the OS probes an idle connection. Milliseconds and a number; 0: as it is, which is the OS's own.
+struct KeepAlive {
+  bool on = false;
+  std::int32_t delay = 0;     // before the first probe
+  std::int32_t interval = 0;  // between probes
+  std::int32_t count = 0;     // probes without an answer
+
+  bool is_adjusted() const { return on && (delay > 0 || interval > 0 || count > 0); }
+};
+
 struct SocketSettings {
   std::int32_t receive_buffer_size = 0;  // bytes; 0: as the OS has it
   std::int32_t send_buffer_size = 0;
-  std::int32_t keep_alive =
-      0;  // milliseconds before the first probe; 0: off; -1: on, with the OS's own delay
+  KeepAlive keep_alive;
+  std::int32_t user_timeout = 0;  // milliseconds that sent bytes may stay unacknowledged; 0: as the OS has it
   bool no_delay = false;
   bool unbuffered_sends = false;  // the OS sends from our memory and copies nothing, where it can
 };
@@ -117,7 +127,10 @@ class Backend {
   virtual Opened listen(const ListenParameters& parameters) = 0;
   virtual Opened connect(const ConnectParameters& parameters) = 0;  // the token's completion follows
   virtual Error set_no_delay(HandleId id, bool on) = 0;
-  virtual Error set_keep_alive(HandleId id, std::int32_t delay) = 0;
+  virtual Error set_keep_alive(HandleId id, const KeepAlive& wanted) = 0;
+  virtual Error set_user_timeout(HandleId id, std::int32_t milliseconds) = 0;
+  // Asks the kernel how a connect stands. True when it has ended, well or not: its completion is on the way.
+  virtual bool connect_has_ended(HandleId id) = 0;
   virtual Error address(HandleId id, bool remote, IpAddress& into) = 0;
   virtual void set_referenced(HandleId id, bool on) = 0;
   // Bytes of sends nobody waits for that the OS has not taken.
@@ -132,15 +145,19 @@ class Backend {
   virtual void cancel(Operation& operation) = 0;
   virtual void expired(Timer& timer) = 0;  // a timer of the backend's own
 
-  // Asks the kernel when nothing is ready, and turns what is ready into completions while there is room for
-  // them. Returns how much the kernel brought.
-  virtual unsigned drain() = 0;
+  // Takes what the kernel has brought, without waiting: then something is ready, or operations are complete.
+  // Returns how much it was.
+  virtual unsigned gather() = 0;
+  // Turns what is ready into completions while there is room for them; `brought`: as gather() said.
+  virtual void serve(unsigned brought) = 0;
   virtual bool has_ready() const = 0;
   virtual void passed(const Completion& completion) = 0;  // it went from the line into the ring
   virtual void delivered() = 0;                           // JavaScript has seen the whole ring
 
-  // For the wakers. block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
-  // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to drain(). wake()
+  // For the wakers. Before block() and wake() are used, which not every waker does: what they need.
+  virtual Error prepare_to_block() = 0;
+  // block() sleeps until the kernel has something, wake() is called, or `timeout` ms went by
+  // (-1: never); it runs on any thread, beside everything else, and leaves what it finds to gather(). wake()
   // may be called from any thread.
   virtual void block(int timeout) noexcept = 0;
   virtual void wake() noexcept = 0;

@@ -1,5 +1,9 @@
 // Completions on their way to JavaScript. They are written straight into the ring while it has room; what
 // comes beyond a batch (10 000 sends that are done at once, say) waits in line and keeps its order.
+//
+// Half of each batch is the kernel's if it has something, whoever else could fill it: operations that are
+// submitted again and again from their own completions, timers, packets. Of a batch of one they have every
+// second.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +16,9 @@ namespace portside {
 
 class CompletionQueue {
  public:
-  CompletionQueue(Rings& rings, std::uint32_t batch) : rings_(rings), batch_(batch) {}
+  CompletionQueue(Rings& rings, std::uint32_t batch) : rings_(rings), batch_(batch), limit_(batch / 2) {}
 
-  bool has_room() const { return !published_ && count_ < batch_; }
+  bool has_room() const { return !published_ && count_ < limit_; }
   bool empty() const { return count_ == 0 && line_.empty(); }
   std::uint32_t count() const { return count_; }
 
@@ -26,8 +30,13 @@ class CompletionQueue {
       return true;
     }
     line_.push_back(completion);
+    joined_++;
     return false;
   }
+
+  // Everything that stands in line now has passed when passed_by(line_end()) is true.
+  std::uint64_t line_end() const { return joined_; }
+  bool passed_by(std::uint64_t end) const { return joined_ - line_.size() >= end; }
 
   // For what the kernel brought: ahead of the line, which must not hold the kernel up. The caller has made
   // sure that nothing of the same handle stands in line, so no handle sees its completions out of order.
@@ -36,15 +45,21 @@ class CompletionQueue {
     place(completion);
   }
 
-  // Fills the ring from the line. While the kernel has something too it gets the other half of the batch.
+  // From now on the ring is filled with what the kernel brought; before that, from the line, but for the
+  // kernel's share if it has something.
   template <typename Passed>
-  void refill(bool share, Passed passed) {
-    const auto limit = share ? (batch_ + 1) / 2 : batch_;
-    while (count_ < limit && !line_.empty()) {
-      place(line_.front());
-      passed(line_.front());
-      line_.pop_front();
-    }
+  void begin_kernels_part(bool kernel_has_something, Passed passed) {
+    const auto lines_share = (batch_ + (lines_turn_ ? 1 : 0)) / 2;
+    if (kernel_has_something) lines_turn_ = !lines_turn_;
+    limit_ = batch_;
+    refill(kernel_has_something ? lines_share : batch_, passed);
+  }
+
+  // What the kernel has left of the batch is the line's.
+  template <typename Passed>
+  void end_kernels_part(Passed passed) {
+    refill(batch_, passed);
+    limit_ = batch_ / 2;
   }
 
   // From publish() to reopen() the ring is JavaScript's: what completes meanwhile stands in line.
@@ -56,13 +71,25 @@ class CompletionQueue {
   void reopen() { published_ = false; }
 
  private:
+  template <typename Passed>
+  void refill(std::uint32_t limit, Passed passed) {
+    while (count_ < limit && !line_.empty()) {
+      place(line_.front());
+      passed(line_.front());
+      line_.pop_front();
+    }
+  }
+
   void place(const Completion& completion) { rings_.completion(count_++) = completion; }
 
   Rings& rings_;
   std::uint32_t batch_;
+  std::uint32_t limit_;      // how far the ring may be filled now
+  bool lines_turn_ = true;  // the odd place of a shared batch is the line's
   std::uint32_t count_ = 0;
   bool published_ = false;
   std::deque<Completion> line_;
+  std::uint64_t joined_ = 0;  // ever
 };
 
 }  // namespace portside

@@ -12,6 +12,12 @@ constexpr std::uint32_t no_handle = 0xffffffff;
 // nothing.
 constexpr unsigned worth_asking_again = 8;
 
+// One send's result is a number of 31 bits in the rings.
+constexpr std::size_t longest_send = 0x7fffffff;
+
+// Beyond these, packets wait for another turn: the host's own timers, files and promises come first.
+constexpr std::uint32_t packets_per_turn = 256;
+
 struct TimerOperation : Operation {
   Timer timer;
 };
@@ -25,10 +31,11 @@ Engine::Engine(const EngineOptions& options, Rings rings, std::function<bool()> 
       now_(milliseconds_now()),
       timers_(now_),
       completions_(rings_, options.batch),
-      received_(rings_.received()),
+      received_(rings_),
       backend_(
-          make_backend(options.backend, {completions_, received_, operations_, timers_, counters_, now_})),
-      mailbox_([this] { backend_->wake(); }) {}
+          make_backend(options.backend, {completions_, received_, operations_, timers_, counters_, now_})) {
+  rings_.control().epoch = rings_.control().blockades = options.counters_start;
+}
 
 Engine::~Engine() {
   backend_->abandon();
@@ -44,8 +51,7 @@ Error Engine::open() {
 }
 
 bool Engine::begin_operation(std::uint32_t token) {
-  if (token == 0) return true;
-  if (!operations_.is_free(token)) return false;
+  if (!operations_.is_usable(token)) return false;
   counters_.submitted++;
   return true;
 }
@@ -56,26 +62,52 @@ void Engine::take_submissions() {
   // Taken before they are looked at: a submission cannot be taken twice, whatever happens below.
   control.submissions = 0;
   control.epoch++;
-  if (stopped_) return;
   taking_since_ = 0;
   for (std::uint32_t i = 0; i < count; i++)
     take(rings_.submission(i));
 }
 
-void Engine::take(const Submission& submission) {
-  if (submission.opcode == Opcode::cancel) return cancel(submission.token);
-  if (!begin_operation(submission.token)) return;
-  if (submission.opcode == Opcode::timer) return start_timer(submission);
-  if (submission.opcode != Opcode::send) return backend_->submit(submission);
-  const Bytes bytes =
-      rings_.sent_bytes(static_cast<std::uint32_t>(submission.a), static_cast<std::uint32_t>(submission.b));
-  rings_.control().left = static_cast<std::int32_t>(backend_->send(
-      {submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags));
+// A program may have written anything into the ring: what makes no sense is left out.
+void Engine::take(Submission submission) {
+  switch (submission.opcode) {
+    case Opcode::cancel:
+      return cancel(submission.token);
+    case Opcode::timer:
+      if (begin_operation(submission.token)) start_timer(submission);
+      return;
+    case Opcode::accept:
+    case Opcode::receive:
+    case Opcode::shutdown:
+      if (begin_operation(submission.token)) backend_->submit(submission);
+      return;
+    case Opcode::start_accept:
+    case Opcode::start_receive:
+    case Opcode::stop_receive:
+    case Opcode::close:
+    case Opcode::reset:
+      submission.token = 0;
+      return backend_->submit(submission);
+    case Opcode::send: {
+      const Bytes bytes = rings_.sent_bytes(static_cast<std::uint32_t>(submission.a),
+                                            static_cast<std::uint32_t>(submission.b));
+      rings_.control().left = static_cast<std::int32_t>(send(
+          {submission.index, submission.generation}, submission.token, {&bytes, 1}, submission.flags));
+      return;
+    }
+    case Opcode::none:
+      return;
+  }
 }
 
 std::size_t Engine::send(HandleId id, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags) {
-  if (stopped_ || !begin_operation(token)) return 0;
+  if (size_of(parts) > longest_send) return 0;
+  if (token != 0 && !begin_operation(token)) return 0;
   return backend_->send(id, token, parts, flags);
+}
+
+Opened Engine::connect(const ConnectParameters& parameters) {
+  if (!operations_.is_usable(parameters.token)) return {{}, {ErrorCode::INVAL, 0}, "connect"};
+  return backend_->connect(parameters);
 }
 
 void Engine::start_timer(const Submission& submission) {
@@ -131,7 +163,7 @@ void Engine::expire_timers() {
 }
 
 void Engine::announce_packets() {
-  if (announced_ || !mailbox_.has_packets()) return;
+  if (announced_ || packets_left_ == 0 || !mailbox_.has_packets()) return;
   announced_ = true;
   Completion completion{};
   completion.kind = CompletionKind::posted;
@@ -139,9 +171,11 @@ void Engine::announce_packets() {
   completions_.push(completion);
 }
 
-std::vector<Packet> Engine::take_packets() {
+std::vector<Packet> Engine::take_packets(std::size_t most) {
   announced_ = false;
-  return mailbox_.take();
+  auto packets = mailbox_.take(std::min<std::size_t>(most, packets_left_));
+  packets_left_ -= static_cast<std::uint32_t>(packets.size());
+  return packets;
 }
 
 bool Engine::deliver() {
@@ -163,6 +197,7 @@ bool Engine::deliver() {
 void Engine::turn() {
   if (inside_ || stopped_) return;
   inside_ = true;
+  packets_left_ = packets_per_turn;
   rings_.control().turning = 1;
   take_submissions();
   const auto passed = [this](const Completion& completion) {
@@ -170,15 +205,17 @@ void Engine::turn() {
   };
   for (std::uint32_t pass = 0; pass < polls_; pass++) {
     expire_timers();
-    completions_.refill(backend_->has_ready(), passed);
-    const unsigned brought = backend_->drain();
+    const unsigned brought = backend_->gather();
+    completions_.begin_kernels_part(backend_->has_ready(), passed);
+    backend_->serve(brought);
     announce_packets();
-    completions_.refill(false, passed);
+    completions_.end_kernels_part(passed);
     if (completions_.count() == 0) break;
     if (!deliver()) break;
     if (brought < worth_asking_again && !backend_->has_ready() && completions_.empty()) break;
   }
   rings_.control().turning = 0;
+  packets_left_ = packets_per_turn;
   inside_ = false;
 }
 

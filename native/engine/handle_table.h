@@ -1,4 +1,5 @@
-// Handles are index + generation, so that a stale one is an error and never someone else's socket.
+// Handles are index + generation, so that a stale one is an error and never someone else's socket: no slot
+// has the same generation twice.
 // Slots live in blocks that never move: a pointer to one stays good as long as the table.
 #pragma once
 
@@ -36,7 +37,8 @@ class HandleTable {
     slot = Slot{};
     slot.index = index;
     slot.generation = generation;
-    free_.push_back(index);
+    // After its last generation a slot is left alone: the next one would be an old identity's again.
+    if (generation != 0) free_.push_back(index);
     count_--;
   }
 

@@ -1,5 +1,7 @@
 #include "mailbox.h"
 
+#include <algorithm>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -21,7 +23,8 @@ Registry& registry() {
 
 }  // namespace
 
-Mailbox::Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {
+void Mailbox::open(std::function<void()> wake) {
+  wake_ = std::move(wake);
   const std::scoped_lock guard(registry().lock);
   id_ = ++registry().last_id;
   registry().open.emplace(id_, this);
@@ -36,14 +39,13 @@ void Mailbox::close() {
   registry().open.erase(id_);
 }
 
-bool Mailbox::has_packets() const {
+std::vector<Packet> Mailbox::take(std::size_t most) {
   const std::scoped_lock guard(registry().lock);
-  return !packets_.empty();
-}
-
-std::vector<Packet> Mailbox::take() {
-  const std::scoped_lock guard(registry().lock);
-  return std::exchange(packets_, {});
+  const auto end = packets_.begin() + static_cast<std::ptrdiff_t>(std::min(most, packets_.size()));
+  std::vector<Packet> taken(std::make_move_iterator(packets_.begin()), std::make_move_iterator(end));
+  packets_.erase(packets_.begin(), end);
+  count_.store(packets_.size(), std::memory_order_release);
+  return taken;
 }
 
 bool Mailbox::post(std::uint32_t id, Packet packet) {
@@ -52,6 +54,7 @@ bool Mailbox::post(std::uint32_t id, Packet packet) {
   if (found == registry().open.end()) return false;
   Mailbox& mailbox = *found->second;
   mailbox.packets_.push_back(std::move(packet));
+  mailbox.count_.store(mailbox.packets_.size(), std::memory_order_release);
   if (mailbox.packets_.size() == 1) mailbox.wake_();
   return true;
 }

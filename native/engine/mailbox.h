@@ -2,7 +2,10 @@
 // (PostQueuedCompletionStatus). The bytes are a structured clone; what they mean is JavaScript's business.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,17 +17,21 @@ using Packet = std::vector<std::uint8_t>;
 
 class Mailbox {
  public:
-  // `wake` is called, with the registry locked, when a packet arrives in an empty mailbox.
-  explicit Mailbox(std::function<void()> wake);
+  Mailbox() = default;
   ~Mailbox();
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
+  // From now on it can be posted to. `wake` is called, from whatever thread and with the registry locked,
+  // when a packet arrives in an empty mailbox; not any more once close() has returned.
+  void open(std::function<void()> wake);
   std::uint32_t id() const { return id_; }
   // Nobody can post to it from now on.
   void close();
-  bool has_packets() const;
-  std::vector<Packet> take();
+  // Takes no lock: a packet that it misses wakes.
+  bool has_packets() const { return count_.load(std::memory_order_acquire) > 0; }
+  // The oldest, at most so many.
+  std::vector<Packet> take(std::size_t most);
 
   // False when no open port has this number.
   static bool post(std::uint32_t id, Packet packet);
@@ -32,7 +39,8 @@ class Mailbox {
  private:
   std::uint32_t id_ = 0;
   std::function<void()> wake_;
-  std::vector<Packet> packets_;
+  std::deque<Packet> packets_;
+  std::atomic<std::size_t> count_ = 0;
 };
 
 }  // namespace portside

@@ -35,26 +35,37 @@ inline void dispose(Operation* operation) {
   if (operation->in_flight == 0) delete operation;
 }
 
-// Tokens are small numbers that JavaScript deals out and takes back with the completion.
+// Tokens are small numbers that JavaScript deals out and takes back with the completion. The table grows by
+// pages, so that a large token costs no more than a small one.
 class OperationTable {
  public:
-  bool is_free(std::uint32_t token) const { return token >= slots_.size() || slots_[token] == nullptr; }
+  // Whether an operation may begin under this token.
+  bool is_usable(std::uint32_t token) const {
+    return token != 0 && token <= max_token && find(token) == nullptr;
+  }
 
   void put(Operation& operation) {
     if (operation.token == 0) return;
-    if (operation.token >= slots_.size()) slots_.resize(operation.token * 2 + 64);
-    PORTSIDE_CHECK(slots_[operation.token] == nullptr);
-    slots_[operation.token] = &operation;
+    PORTSIDE_CHECK(is_usable(operation.token));
+    const auto page = operation.token / page_size;
+    if (page >= pages_.size()) pages_.resize(page + 1);
+    if (!pages_[page]) pages_[page] = std::make_unique<Operation*[]>(page_size);
+    pages_[page][operation.token % page_size] = &operation;
   }
 
-  Operation* find(std::uint32_t token) const { return token < slots_.size() ? slots_[token] : nullptr; }
+  Operation* find(std::uint32_t token) const {
+    const auto page = token / page_size;
+    return page < pages_.size() && pages_[page] ? pages_[page][token % page_size] : nullptr;
+  }
 
   void remove(const Operation& operation) {
-    if (operation.token != 0) slots_[operation.token] = nullptr;
+    if (operation.token != 0) pages_[operation.token / page_size][operation.token % page_size] = nullptr;
   }
 
  private:
-  std::vector<Operation*> slots_;
+  static constexpr std::uint32_t page_size = 1024;
+
+  std::vector<std::unique_ptr<Operation*[]>> pages_;
 };
 
 }  // namespace portside

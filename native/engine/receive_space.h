@@ -12,10 +12,11 @@ namespace portside {
 
 class ReceiveSpace {
  public:
-  explicit ReceiveSpace(std::uint8_t* base) : base_(base) {}
+  explicit ReceiveSpace(const Rings& rings) : rings_(rings) {}
 
-  bool has_room() const { return used_ + receive_limit <= receive_space_size; }
-  std::uint8_t* next() { return base_ + used_; }
+  bool has_room() const { return rings_.received() && used_ + receive_limit <= receive_space_size; }
+  std::uint8_t* next() { return rings_.received() + used_; }
+  std::uint32_t used() const { return used_; }
 
   // Keeps the bytes just received; returns where they lie. The next ones start on a cache line of their own.
   std::uint32_t keep(std::uint32_t bytes) {
@@ -28,7 +29,7 @@ class ReceiveSpace {
   void release_all() { used_ = 0; }
 
  private:
-  std::uint8_t* base_;
+  const Rings& rings_;
   std::uint32_t used_ = 0;
 };
 

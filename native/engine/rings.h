@@ -50,7 +50,7 @@ enum class CompletionKind : std::int32_t {
   data,       // push style: result = bytes, offset
   end,        // push style: the peer's FIN
   failed,     // push style receive (token 0), or a send nobody waits for (token 1)
-  blocked,    // result = bytes queued by sends nobody waits for
+  blocked,    // bytes of sends nobody waits for are queued, where none were
   drained,    // everything queued was taken
   shortage,   // listener: accepting pauses (error), or goes on (no error)
   closed,     // always the last of its handle
@@ -69,6 +69,9 @@ struct Completion {
 };
 static_assert(sizeof(Completion) == 32);
 
+// Operations are named by tokens from 1 to this.
+inline constexpr std::uint32_t max_token = 1 << 24;
+
 inline constexpr std::uint32_t submission_capacity = 1024;
 inline constexpr std::uint32_t completion_capacity = 1024;
 inline constexpr std::uint32_t send_space_size = 256 * 1024;
@@ -80,10 +83,12 @@ inline constexpr std::uint32_t receive_space_size = 256 * 1024;
 struct Control {
   std::int32_t submissions;  // written by JavaScript, set to 0 when taken
   std::int32_t completions;  // written by the engine
-  std::int32_t epoch;  // how often submissions were taken: write() tells this tick's bytes from earlier ones
-  std::int32_t turning;    // within a turn: what JavaScript submits is taken without being asked for
-  std::int32_t blockades;  // `blocked` completions so far: JavaScript knows when one is still on its way
-  std::int32_t left;       // of the last send: bytes the OS did not take
+  // How often submissions were taken: write() tells this tick's bytes from earlier ones. It wraps.
+  std::uint32_t epoch;
+  std::int32_t turning;  // within a turn: what JavaScript submits is taken without being asked for
+  // `blocked` completions so far: JavaScript knows when one is still on its way. It wraps.
+  std::uint32_t blockades;
+  std::int32_t left;  // of the last send: bytes the OS did not take
   std::int32_t reserved[10];
 };
 static_assert(sizeof(Control) == 64);
@@ -100,13 +105,16 @@ class Rings {
   Rings(std::uint8_t* rings, std::uint8_t* received) : rings_(rings), received_(received) {}
 
   Control& control() { return *reinterpret_cast<Control*>(rings_); }
-  const Submission& submission(std::uint32_t i) {
-    return reinterpret_cast<Submission*>(rings_ + submissions_at)[i];
+  // A copy: what was checked stays as it was, whatever happens to the memory.
+  Submission submission(std::uint32_t i) const {
+    return reinterpret_cast<const Submission*>(rings_ + submissions_at)[i];
   }
   Completion& completion(std::uint32_t i) {
     return reinterpret_cast<Completion*>(rings_ + completions_at)[i];
   }
-  std::uint8_t* received() { return received_; }
+  // Null while there is none.
+  std::uint8_t* received() const { return received_; }
+  void move_received(std::uint8_t* received) { received_ = received; }
 
   // The bytes of a send: in the space for sends, or (offsets beyond it) in place, where they were received
   // and lent to the program. None for a place that does not exist: a program may have written anything there,
@@ -117,7 +125,7 @@ class Rings {
       return {rings_ + send_space_at + offset, length};
     }
     offset -= send_space_size;
-    if (offset > receive_space_size || length > receive_space_size - offset) return {};
+    if (!received_ || offset > receive_space_size || length > receive_space_size - offset) return {};
     return {received_ + offset, length};
   }
 

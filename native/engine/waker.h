@@ -25,6 +25,9 @@ class Waker {
   // After a turn, and whenever JavaScript submitted something between turns.
   virtual void update(const Rest& rest) = 0;
 
+  // From any thread, at any time until close(): a turn soon.
+  virtual void wake() noexcept = 0;
+
   // No turn follows. The waker deletes itself, then calls `done` (perhaps at once).
   virtual void close(void (*done)(void*), void* data) = 0;
 };

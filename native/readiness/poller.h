@@ -45,6 +45,8 @@ class Poller {
   // What is ready now, without waiting.
   virtual std::span<const ReadyEvent> wait() = 0;
 
+  // What block() and wake() need beyond open(), which may cost a descriptor; not every waker uses them.
+  virtual Error prepare_to_block() = 0;
   // From any thread: sleep until wait() would bring something (ms; -1: however long), and end that sleep.
   virtual void block(int timeout) noexcept = 0;
   virtual void wake() noexcept = 0;

@@ -18,7 +18,8 @@ void ReadinessBackend::serve_listener(Handle& handle) {
 
 // False when there is no point in trying again now.
 bool ReadinessBackend::accept_one(Handle& handle) {
-  const auto made = sockets::accept(handle.descriptor);
+  PackedAddress peer;
+  const auto made = sockets::accept(handle.descriptor, peer);
   if (made.error.code == ErrorCode::AGAIN) {
     handle.readable = false;
     accepting_works(handle);
@@ -32,6 +33,7 @@ bool ReadinessBackend::accept_one(Handle& handle) {
   Handle& accepted = add_handle(made.descriptor, HandleKind::stream);
   accepted.writable = true;
   accepted.automatic = handle.automatic;
+  remember_peer(accepted, peer);
   Error error = sockets::adopt(accepted.descriptor, handle.listener->parameters.settings);
   if (!error) error = associate(accepted);
   if (error) {

@@ -9,7 +9,7 @@ ReadinessBackend::ReadinessBackend(std::unique_ptr<Poller> poller, EngineParts p
 
 ReadinessBackend::~ReadinessBackend() = default;
 
-unsigned ReadinessBackend::gather() {
+unsigned ReadinessBackend::ask_kernel() {
   const auto events = poller_->wait();
   for (const auto& event : events)
     note(event);
@@ -19,15 +19,26 @@ unsigned ReadinessBackend::gather() {
 void ReadinessBackend::note(const ReadyEvent& event) {
   Handle* handle = find({static_cast<std::uint32_t>(event.tag), static_cast<std::uint32_t>(event.tag >> 32)});
   if (!handle) return;  // closed meanwhile
-  handle->readable |= event.readable || event.hung_up;
+  if (event.readable || event.hung_up) {
+    handle->readable = true;
+    handle->receive_later = false;
+  }
   if (event.writable || event.hung_up) {
     handle->writable = true;
     handle->awaits_room = false;
+    handle->send_later = false;
   }
   handle->read_on |= event.hung_up || event.urgent;
   if (event.readable) handle->unread = event.unread;
   if (event.error) handle->reported = event.error;
   make_ready(*handle);
+}
+
+void ReadinessBackend::try_again(Handle& handle) {
+  handle.readable |= handle.receive_later;
+  handle.writable |= handle.send_later;
+  handle.receive_later = handle.send_later = false;
+  make_ready(handle);
 }
 
 Error ReadinessBackend::associate(Handle& handle) {

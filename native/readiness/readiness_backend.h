@@ -17,6 +17,7 @@ class ReadinessBackend final : public StreamBackend {
 
   Error open() override { return poller_->open(); }
 
+  Error prepare_to_block() override { return poller_->prepare_to_block(); }
   void block(int timeout) noexcept override { poller_->block(timeout); }
   void wake() noexcept override { poller_->wake(); }
   int descriptor() const override { return poller_->descriptor(); }
@@ -26,7 +27,7 @@ class ReadinessBackend final : public StreamBackend {
   static std::uint64_t tag_of(const Handle& handle) {
     return (static_cast<std::uint64_t>(handle.generation) << 32) | handle.index;
   }
-  unsigned gather() override;
+  unsigned ask_kernel() override;
   Error associate(Handle& handle) override;
   void let_go(Handle& handle, bool reset) override;
   void note(const ReadyEvent& event);
@@ -38,12 +39,14 @@ class ReadinessBackend final : public StreamBackend {
   // readiness_connect.cpp
   Error start_connecting(Handle& /*handle*/, const ConnectParameters& /*parameters*/) override { return {}; }
   void serve_connecting(Handle& handle) override;
+  bool has_ended(Handle& handle) override;
 
   // Edges come by themselves.
   sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override {
     return sockets::receive(handle.descriptor, into);
   }
   void await_data(Handle& /*handle*/) override {}
+  void try_again(Handle& handle) override;
 
   // readiness_send.cpp
   void await_room(Handle& handle) override;

@@ -16,4 +16,11 @@ void ReadinessBackend::serve_connecting(Handle& handle) {
   connected(handle, error);
 }
 
+// The socket knows before its event is taken, and is asked instead: there may be any number before that one.
+bool ReadinessBackend::has_ended(Handle& handle) {
+  handle.writable = true;
+  serve_connecting(handle);
+  return handle.closed || handle.kind != HandleKind::connecting;
+}
+
 }  // namespace portside

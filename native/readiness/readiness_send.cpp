@@ -12,11 +12,11 @@ constexpr std::size_t bytes_per_visit = 1024 * 1024;
 }  // namespace
 
 void ReadinessBackend::await_room(Handle& handle) {
-  if (!handle.writable && !handle.awaits_room) {
+  // Short of memory, there may be room all the same, and the kernel would say so again and again.
+  if (!handle.writable && !handle.awaits_room && !handle.send_later) {
     const Error error = poller_->await_room(handle.descriptor, tag_of(handle));
-    // Where the kernel cannot even remember that (it lacks memory), trying again has to do.
     handle.awaits_room = !error;
-    handle.writable = !handle.awaits_room;
+    if (error) send_later(handle);  // the kernel lacks memory even to remember that
   }
   make_ready(handle);
 }
@@ -26,7 +26,9 @@ void ReadinessBackend::serve_sends(Handle& handle) {
   while (handle.writable && !handle.sends.empty() && sent < bytes_per_visit) {
     Operation& first = *handle.sends.first();
     if (first.opcode == Opcode::shutdown) {
-      complete(handle, handle.sends, first, sockets::shutdown_sending(handle.descriptor), 0);
+      const Error error = sockets::shutdown_sending(handle.descriptor);
+      if (is_shortage(error.code)) return send_later(handle);
+      complete(handle, handle.sends, first, error, 0);
       continue;
     }
     const auto before = parts_.counters.bytes_sent;
@@ -48,6 +50,10 @@ bool ReadinessBackend::send_some(Handle& handle) {
   }
   const auto wanted = size_of({parts.data(), count});
   const auto moved = wanted == 0 ? sockets::Moved{} : sockets::send(handle.descriptor, {parts.data(), count});
+  if (is_shortage(moved.error.code)) {
+    send_later(handle);
+    return false;
+  }
   if (moved.error && moved.error.code != ErrorCode::AGAIN) {
     lost_sending(handle, moved.error);
     return false;

@@ -35,9 +35,15 @@ void close(int descriptor);
 // Makes the close that follows an RST instead of a FIN.
 void prepare_reset(int descriptor);
 
+// Whether a connection that stood does so no more, as its peer has reset it.
+bool is_gone(int descriptor);
+
 Error set_no_delay(int descriptor, bool on);
-Error set_keep_alive(int descriptor, std::int32_t delay);
-Error local_address(int descriptor, IpAddress& into);
-Error remote_address(int descriptor, IpAddress& into);
+// What is refused leaves keep-alive switched as it was.
+Error set_keep_alive(int descriptor, const KeepAlive& wanted);
+Error set_user_timeout(int descriptor, std::int32_t milliseconds);  // 0: as the OS has it
+Error local_end(int descriptor, PackedAddress& into);
+Error remote_end(int descriptor, PackedAddress& into);
+Error text_of(const PackedAddress& address, IpAddress& into);
 
 }  // namespace portside::sockets

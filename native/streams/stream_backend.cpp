@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::uint32_t no_handle = 0xffffffff;
 
+// Receives need not wait for ever for completions of sends.
+bool is_of_sending(const Completion& completion) {
+  return completion.kind == CompletionKind::blocked || completion.kind == CompletionKind::drained ||
+         (completion.kind == CompletionKind::operation && completion.offset == of_sending);
+}
+
 // Visits of one drain beyond those that were due at its start: a busy connection is served again, not for
 // ever.
 constexpr unsigned extra_visits = 64;
@@ -17,6 +23,7 @@ constexpr unsigned extra_visits = 64;
 StreamBackend::StreamBackend(EngineParts parts) : parts_(parts) {}
 
 void StreamBackend::abandon() {
+  if (memory_timer_.active()) parts_.timers.stop(memory_timer_);
   handles_.each([this](Handle& handle) {
     for (auto* list : {&handle.waiting, &handle.sends}) {
       while (Operation* operation = list->take_first()) {
@@ -55,6 +62,10 @@ void StreamBackend::drop(Handle& handle, bool reset) {
     std::erase(short_listeners_, handle.index);
     delete listener;
   }
+  if (FlushingState* flushing = std::exchange(handle.flushing, nullptr)) {
+    if (flushing->active()) parts_.timers.stop(*flushing);
+    delete flushing;
+  }
 }
 
 // For a handle of which JavaScript never heard.
@@ -62,25 +73,33 @@ void StreamBackend::forget(Handle& handle) {
   drop(handle, true);
   parts_.counters.handles--;
   if (handle.referenced) parts_.counters.referenced--;
+  forget_ends(handle);
   handles_.remove(handle);
 }
 
 void StreamBackend::close(Handle& handle, bool reset) {
   cancel_all(handle, handle.waiting);
   cancel_all(handle, handle.sends);
+  Completion completion{};
+  completion.kind = CompletionKind::closed;
+  keep_ends(handle, completion);
   drop(handle, reset);
   handle.closed = true;
   parts_.counters.handles--;
-  Completion completion{};
-  completion.kind = CompletionKind::closed;
   emit(handle, completion);
   retry_short_listeners();
+}
+
+void StreamBackend::reset(Handle& handle) {
+  if (handle.kind == HandleKind::stream) sockets::prepare_reset(handle.descriptor);
+  close(handle, true);
 }
 
 void StreamBackend::passed(const Completion& completion) {
   Handle& handle = handles_.at(completion.index);
   PORTSIDE_CHECK(handle.in_line > 0);
   handle.in_line--;
+  if (!is_of_sending(completion)) handle.barriers--;
   if (completion.kind == CompletionKind::closed) released_.push_back(handle.index);
 }
 
@@ -89,6 +108,7 @@ void StreamBackend::delivered() {
     Handle& handle = handles_.at(index);
     PORTSIDE_CHECK(handle.closed && handle.in_line == 0);
     if (handle.referenced) parts_.counters.referenced--;
+    forget_ends(handle);
     handles_.remove(handle);
   }
   released_.clear();
@@ -96,9 +116,12 @@ void StreamBackend::delivered() {
 
 // --- turns ---
 
-unsigned StreamBackend::drain() {
+unsigned StreamBackend::gather() {
   parts_.counters.polls++;
-  const unsigned brought = gather();
+  return ask_kernel();
+}
+
+void StreamBackend::serve(unsigned brought) {
   unsigned visits = brought + extra_visits;
   while (visits-- > 0 && parts_.completions.has_room()) {
     Handle* handle = ready_.take_first();
@@ -106,7 +129,6 @@ unsigned StreamBackend::drain() {
     handle->queued = false;
     serve(*handle);
   }
-  return brought;
 }
 
 bool StreamBackend::has_work(const Handle& handle) const {
@@ -144,9 +166,15 @@ void StreamBackend::serve(Handle& handle) {
 
 // --- completions ---
 
-// What the kernel brought may pass those in line, but for those of its own handle.
+// What the kernel brought may pass those in line, but for those of its own handle. For a handle whose sends
+// stand in line all the time, those that do when a receive begins to wait count.
 bool StreamBackend::can_go_ahead(const Handle& handle) const {
-  return handle.in_line == 0 && parts_.completions.has_room();
+  if (!parts_.completions.has_room() || handle.barriers > 0) return false;
+  return handle.in_line == 0 || (handle.turn_comes != 0 && parts_.completions.passed_by(handle.turn_comes));
+}
+
+void StreamBackend::wait_for_line(Handle& handle) const {
+  if (handle.in_line > 0 && handle.turn_comes == 0) handle.turn_comes = parts_.completions.line_end();
 }
 
 void StreamBackend::emit(Handle& handle, Completion completion, bool ahead) {
@@ -154,9 +182,11 @@ void StreamBackend::emit(Handle& handle, Completion completion, bool ahead) {
   completion.index = handle.index;
   if (ahead) {
     PORTSIDE_CHECK(can_go_ahead(handle));
+    handle.turn_comes = 0;
     parts_.completions.push_ahead(completion);
   } else if (!parts_.completions.push(completion)) {
     handle.in_line++;
+    if (!is_of_sending(completion)) handle.barriers++;
     return;
   }
   if (completion.kind == CompletionKind::closed) released_.push_back(handle.index);
@@ -181,12 +211,14 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   list.remove(operation);
   parts_.operations.remove(operation);
   parts_.counters.bytes_queued -= operation.left();
+  if (operation.token == 0) handle.unawaited -= operation.left();
   Completion completion{};
   completion.result = result;
   completion.error = static_cast<std::int32_t>(error.code);
   completion.native = error.native;
   // What the OS is about to take is taken: it cannot be had back.
   completion.bytes_sent = operation.done + operation.posted;
+  if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) completion.offset = of_sending;
   finish(&handle, operation.token, completion);
   dispose(&operation);
 }
@@ -210,9 +242,11 @@ void StreamBackend::cancel_all(Handle& handle, List<Operation>& list) {
 void StreamBackend::cancel(Operation& operation) {
   Handle& handle = handles_.at(operation.index);
   if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) {
-    // Without its FIN the stream can still be sent on.
-    if (operation.opcode == Opcode::shutdown) handle.send_ended = false;
+    const bool was_shutdown = operation.opcode == Opcode::shutdown;
     complete(handle, handle.sends, operation, canceled, 0);
+    // Without its FIN the stream can still be sent on, unless another shutdown waits: all that do are last.
+    const Operation* last = handle.sends.last();
+    if (was_shutdown) handle.send_ended = last && last->opcode == Opcode::shutdown;
     if (handle.sends.empty()) sends_are_out(handle);
     return;
   }
@@ -249,14 +283,10 @@ void StreamBackend::take_submission(Handle& handle, const Submission& submission
       return submit_shutdown(handle, submission.token);
     case Opcode::close:
       handle.automatic = false;
-      if ((submission.flags & flush_first) != 0 && !handle.sends.empty()) {
-        handle.closing = true;
-        return;
-      }
+      if ((submission.flags & flush_first) != 0 && !handle.sends.empty()) return close_when_flushed(handle);
       return close(handle);
     case Opcode::reset:
-      if (handle.kind == HandleKind::stream) sockets::prepare_reset(handle.descriptor);
-      return close(handle, true);
+      return reset(handle);
     default:
       return;
   }
@@ -308,38 +338,59 @@ Opened StreamBackend::connect(const ConnectParameters& parameters) {
 
 // A connect to a port of this machine where nobody listens may be given that very port to connect from, and
 // then meets itself: RFC 9293, 3.5, takes two SYNs that cross for a connection.
-bool StreamBackend::met_itself(const Handle& handle) {
-  IpAddress here, there;
-  return !sockets::local_address(handle.descriptor, here) &&
-         !sockets::remote_address(handle.descriptor, there) && here == there;
-}
-
 void StreamBackend::connected(Handle& handle, Error error) {
-  if (!error && met_itself(handle)) {
+  PackedAddress here, there;
+  const bool known = !error && !sockets::remote_end(handle.descriptor, there);
+  if (known && !sockets::local_end(handle.descriptor, here) && here == there) {
     sockets::prepare_reset(handle.descriptor);  // its port must not stay in TIME_WAIT
     error = nobody_listens;
   }
   complete(handle, handle.waiting, *handle.waiting.first(), error, 0);
   if (error) return close(handle);
   handle.kind = HandleKind::stream;
+  if (known) remember_peer(handle, there);
   parts_.counters.connected++;
 }
 
 Error StreamBackend::set_no_delay(HandleId id, bool on) {
   Handle* handle = find(id);
-  return handle ? sockets::set_no_delay(handle->descriptor, on) : stale_handle;
+  return handle ? unless_gone(*handle, sockets::set_no_delay(handle->descriptor, on)) : stale_handle;
 }
 
-Error StreamBackend::set_keep_alive(HandleId id, std::int32_t delay) {
+Error StreamBackend::set_keep_alive(HandleId id, const KeepAlive& wanted) {
   Handle* handle = find(id);
-  return handle ? sockets::set_keep_alive(handle->descriptor, delay) : stale_handle;
+  return handle ? unless_gone(*handle, sockets::set_keep_alive(handle->descriptor, wanted)) : stale_handle;
 }
 
-Error StreamBackend::address(HandleId id, bool remote, IpAddress& into) {
+Error StreamBackend::set_user_timeout(HandleId id, std::int32_t milliseconds) {
   Handle* handle = find(id);
-  if (!handle) return stale_handle;
-  return remote ? sockets::remote_address(handle->descriptor, into)
-                : sockets::local_address(handle->descriptor, into);
+  return handle ? unless_gone(*handle, sockets::set_user_timeout(handle->descriptor, milliseconds))
+                : stale_handle;
+}
+
+bool StreamBackend::connect_has_ended(HandleId id) {
+  Handle* handle = find(id);
+  return !handle || handle->kind != HandleKind::connecting || has_ended(*handle);
+}
+
+// Some systems take no settings for a connection that is gone. It needs none any more, and that it is gone is
+// the next receive's to say, as everywhere else.
+Error StreamBackend::unless_gone(const Handle& handle, Error error) {
+  switch (error.code) {
+    case ErrorCode::CONNRESET:
+    case ErrorCode::CONNABORTED:
+    case ErrorCode::NETRESET:
+    case ErrorCode::NOTCONN:
+    case ErrorCode::PIPE:
+    case ErrorCode::TIMEDOUT:
+      return {};
+    case ErrorCode::INVAL: {
+      const bool ended = handle.failure || handle.reported || (handle.ended && handle.send_ended);
+      return ended || sockets::is_gone(handle.descriptor) ? Error{} : error;
+    }
+    default:
+      return error;
+  }
 }
 
 void StreamBackend::set_referenced(HandleId id, bool on) {
@@ -350,13 +401,8 @@ void StreamBackend::set_referenced(HandleId id, bool on) {
 }
 
 std::size_t StreamBackend::queued(HandleId id) {
-  Handle* handle = find(id);
-  if (!handle) return 0;
-  std::size_t bytes = 0;
-  for (Operation* send = handle->sends.first(); send; send = send->next) {
-    if (send->token == 0) bytes += send->left();
-  }
-  return bytes;
+  const Handle* handle = find(id);
+  return handle ? static_cast<std::size_t>(handle->unawaited) : 0;
 }
 
 }  // namespace portside

@@ -4,6 +4,7 @@
 // out.
 #pragma once
 
+#include <unordered_map>
 #include <vector>
 
 #include "../engine/backend.h"
@@ -11,6 +12,9 @@
 #include "stream_handle.h"
 
 namespace portside {
+
+// In `offset`: the completion is one of the sending side.
+inline constexpr std::uint32_t of_sending = 0xffffffff;
 
 class StreamBackend : public Backend {
  public:
@@ -21,7 +25,9 @@ class StreamBackend : public Backend {
   Opened listen(const ListenParameters& parameters) override;
   Opened connect(const ConnectParameters& parameters) override;
   Error set_no_delay(HandleId id, bool on) override;
-  Error set_keep_alive(HandleId id, std::int32_t delay) override;
+  Error set_keep_alive(HandleId id, const KeepAlive& wanted) override;
+  Error set_user_timeout(HandleId id, std::int32_t milliseconds) override;
+  bool connect_has_ended(HandleId id) override;
   Error address(HandleId id, bool remote, IpAddress& into) override;
   void set_referenced(HandleId id, bool on) override;
   std::size_t queued(HandleId id) override;
@@ -32,7 +38,8 @@ class StreamBackend : public Backend {
   void cancel(Operation& operation) override;
   void expired(Timer& timer) override;
 
-  unsigned drain() override;
+  unsigned gather() override;
+  void serve(unsigned brought) override;
   bool has_ready() const override { return !ready_.empty(); }
   void passed(const Completion& completion) override;
   void delivered() override;
@@ -42,9 +49,8 @@ class StreamBackend : public Backend {
 
   // --- what the derived backends do ---
 
-  // Takes what the kernel has brought, without waiting: marks handles readable or writable, or completes
-  // their operations. Returns how much it was.
-  virtual unsigned gather() = 0;
+  // What gather() does: marks handles readable or writable, or completes their operations.
+  virtual unsigned ask_kernel() = 0;
   // Makes the kernel's queue report on a new handle.
   virtual Error associate(Handle& handle) = 0;
   // Sends the socket of sockets::make_connecting() on its way, unless it is already.
@@ -56,11 +62,15 @@ class StreamBackend : public Backend {
   virtual void serve_listener(Handle& handle) = 0;
   // While a connecting handle is writable.
   virtual void serve_connecting(Handle& handle) = 0;
+  // Asks the kernel whether a connecting handle's connect has ended.
+  virtual bool has_ended(Handle& handle) = 0;
   virtual sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) = 0;
   // A receive found nothing more; `readable` is to be set again when there is.
   virtual void await_data(Handle& handle) = 0;
   // An operation was queued among the handle's sends.
   virtual void await_room(Handle& handle) = 0;
+  // The OS had no memory for a receive or a send of this handle's, some time ago.
+  virtual void try_again(Handle& handle) = 0;
   // Hands queued sends on to the OS.
   virtual void serve_sends(Handle& handle) = 0;
   // Whether everything that is no longer queued lies with the transport, so that a FIN comes after it.
@@ -71,11 +81,16 @@ class StreamBackend : public Backend {
   Handle& add_handle(int descriptor, HandleKind kind);
   void forget(Handle& handle);
   void close(Handle& handle, bool reset = false);
+  void reset(Handle& handle);
   void make_ready(Handle& handle);
   bool can_go_ahead(const Handle& handle) const;
+  void wait_for_line(Handle& handle) const;
   void complete(Handle& handle, List<Operation>& list, Operation& operation, Error error,
                 std::int32_t result);
   void connected(Handle& handle, Error error);  // the end of a connect, good or bad
+
+  // --- stream_addresses.cpp ---
+  void remember_peer(Handle& handle, const PackedAddress& peer);
 
   // --- stream_accept.cpp ---
   bool wants_to_accept(const Handle& handle) const;
@@ -90,13 +105,23 @@ class StreamBackend : public Backend {
   void sends_are_out(Handle& handle);
   void lost_sending(Handle& handle, Error error);
 
+  // --- stream_flush.cpp ---
+  static void peer_takes(Handle& handle);
+
+  // --- stream_shortage.cpp ---
+  void receive_later(Handle& handle);
+  void send_later(Handle& handle);
+  void try_again_later(const Handle& handle);
+
   EngineParts parts_;
   HandleTable<Handle> handles_;
 
  private:
   void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
-  static bool met_itself(const Handle& handle);
+  void keep_ends(const Handle& handle, Completion& closed);
+  void forget_ends(const Handle& handle);
+  static Error unless_gone(const Handle& handle, Error error);
   void serve(Handle& handle);
   void emit(Handle& handle, Completion completion, bool ahead = false);
   void finish(Handle* handle, std::uint32_t token, Completion result, bool ahead = false);
@@ -118,11 +143,23 @@ class StreamBackend : public Backend {
   std::size_t queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken,
                          std::int32_t flags);
   void submit_shutdown(Handle& handle, std::uint32_t token);
+  static Error cause_of_loss(const Handle& handle, Error error);
   void tell_failure(Handle& handle);
 
+  struct Ends {
+    PackedAddress local, remote;
+  };
+
+  void close_when_flushed(Handle& handle);
+  void look_at_flushing(Handle& handle);
+  void retry_short_of_memory();
+
   List<Handle> ready_;
+  std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and of peers that no handle can keep
   std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
   std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
+  std::vector<HandleId> short_of_memory_;       // to be tried again when the timer expires
+  Timer memory_timer_;
 };
 
 }  // namespace portside

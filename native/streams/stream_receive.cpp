@@ -25,10 +25,12 @@ void StreamBackend::submit_receive(Handle& handle, const Submission& submission)
 
 // One receive a visit: the next connection's turn comes before this one's second.
 void StreamBackend::serve_receive(Handle& handle) {
-  if (!can_go_ahead(handle) || !parts_.received.has_room()) return;
+  if (!can_go_ahead(handle)) return wait_for_line(handle);
+  if (!parts_.received.has_room()) return;
   const std::uint32_t limit = handle.automatic ? receive_limit : handle.waiting.first()->size;
   const auto moved = receive(handle, {parts_.received.next(), limit});
   if (moved.error.code == ErrorCode::AGAIN) return nothing_more(handle);
+  if (is_shortage(moved.error.code)) return receive_later(handle);
   if (moved.error.code == ErrorCode::PIPE) {
     // The peer's FIN has come, and then its reset: what was to be received is complete, sending is over.
     handle.failure = moved.error;

@@ -27,6 +27,7 @@ Completion result_of(Error error, std::size_t size, std::size_t taken) {
   completion.error = static_cast<std::int32_t>(error.code);
   completion.native = error.native;
   completion.bytes_sent = static_cast<std::uint32_t>(taken);
+  completion.offset = of_sending;
   return completion;
 }
 
@@ -46,9 +47,12 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
   if (handle.sends.empty() && handle.writable && size > 0) {
     const auto now = parts.first(std::min(parts.size(), sockets::max_parts));
     const auto moved = sockets::send(handle.descriptor, now);
-    if (moved.error && moved.error.code != ErrorCode::AGAIN) {
-      finish(&handle, token, result_of(moved.error, size, 0));
-      lost_sending(handle, moved.error);
+    if (is_shortage(moved.error.code)) {
+      send_later(handle);
+    } else if (moved.error && moved.error.code != ErrorCode::AGAIN) {
+      const Error error = cause_of_loss(handle, moved.error);
+      finish(&handle, token, result_of(error, size, 0));
+      lost_sending(handle, error);
       return completion_follows;
     }
     taken = moved.bytes;
@@ -69,6 +73,7 @@ std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::
                                       std::size_t taken, std::int32_t flags) {
   const std::size_t size = size_of(parts);
   const auto left = static_cast<std::uint32_t>(size - taken);
+  if (token == 0 && left == 0) return 0;
   parts_.counters.bytes_queued += left;
   Operation* last = handle.sends.last();
   const bool joins = token == 0 && last && last->token == 0 && last->opcode == Opcode::send &&
@@ -82,7 +87,10 @@ std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::
   await_room(handle);
   if (token != 0) return std::max<std::size_t>(left, completion_follows);
   handle.blocked = true;
-  if (flags & answered) return left;
+  // JavaScript asks for the sum as long as it knows of any: it hears of the first only.
+  const bool knows = handle.unawaited > 0 || (flags & answered) != 0;
+  handle.unawaited += left;
+  if (knows) return left;
   Completion completion{};
   completion.kind = CompletionKind::blocked;
   completion.result = static_cast<std::int32_t>(left);
@@ -91,7 +99,9 @@ std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::
 }
 
 void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
-  if (handle.failure) return finish(&handle, token, result_of(handle.failure, 0, 0));
+  // Of a connection that was reset some systems still say that it is shut down.
+  const Error lost = handle.failure ? handle.failure : handle.reported;
+  if (lost) return finish(&handle, token, result_of(lost, 0, 0));
   if (!handle.sends.empty() || !everything_is_out(handle)) {
     handle.send_ended = true;
     make_operation(handle, handle.sends, token, Opcode::shutdown);
@@ -99,6 +109,10 @@ void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
   }
   const Error error = handle.send_ended ? Error{} : sockets::shutdown_sending(handle.descriptor);
   handle.send_ended = true;
+  if (is_shortage(error.code)) {
+    make_operation(handle, handle.sends, token, Opcode::shutdown);
+    return send_later(handle);
+  }
   finish(&handle, token, result_of(error, 0, 0));
 }
 
@@ -117,6 +131,9 @@ void StreamBackend::taken(Operation& operation, std::uint32_t bytes) {
   operation.done += bytes;
   parts_.counters.bytes_sent += bytes;
   parts_.counters.bytes_queued -= bytes;
+  Handle& handle = handles_.at(operation.index);
+  if (operation.token == 0) handle.unawaited -= bytes;
+  if (bytes > 0) peer_takes(handle);
 }
 
 // Completes the sends of which nothing is left, in their order.
@@ -136,8 +153,15 @@ void StreamBackend::sends_are_out(Handle& handle) {
   emit(handle, completion);
 }
 
+// Once a connection is down some systems say no more than that it cannot be sent on; their queue has told
+// why.
+Error StreamBackend::cause_of_loss(const Handle& handle, Error error) {
+  return error.code == ErrorCode::PIPE && handle.reported ? handle.reported : error;
+}
+
 // A send found the connection gone. Bytes that the peer sent before may still be there to receive.
 void StreamBackend::lost_sending(Handle& handle, Error error) {
+  error = cause_of_loss(handle, error);
   handle.failure = error;
   handle.lost_in_send = true;
   handle.blocked = handle.notify = false;  // nothing drains any more

@@ -78,12 +78,12 @@ Descriptor room_socket(int family) {
   return prepared ? std::move(made) : Descriptor(-1);
 }
 
-int room_accept(int listener) {
+int room_accept(int listener, sockaddr* peer, socklen_t* size) {
 #ifdef PORTSIDE_SOCKETS_ARE_BORN_READY
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return ::accept4(listener, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
   if (!has_room_for_another()) return -1;
-  const int accepted = ::accept(listener, nullptr, nullptr);
+  const int accepted = ::accept(listener, peer, size);
   if (accepted < 0 || is_prepared(accepted)) return accepted;
   // A connection that its peer has reset meanwhile refuses all settings (macOS: EINVAL).
   ::close(accepted);
@@ -96,7 +96,8 @@ Error adopt(int descriptor, const SocketSettings& settings) {
   Error error;
   if (settings.no_delay && !inherits_no_delay(descriptor)) error = set_no_delay(descriptor, true);
   // SO_KEEPALIVE is inherited (listen(2), accept(2)); nobody says it of the delay.
-  if (!error && settings.keep_alive > 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.keep_alive.is_adjusted()) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.user_timeout > 0) error = set_user_timeout(descriptor, settings.user_timeout);
   return error;
 }
 
@@ -115,22 +116,53 @@ int room_send_flags() {
 #endif
 }
 
-// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it.
-bool room_send_again([[maybe_unused]] int error) {
-#ifdef __APPLE__
+// macOS says EPROTOTYPE while a connection is being torn down; the next try tells what happened to it. Of one
+// that a VPN has taken over it says nothing else ever again.
+bool room_is_torn_down(int error) {
   return error == EPROTOTYPE;
+}
+
+// OpenBSD has none: net.inet.tcp.keepidle and keepintvl are for all of the machine's connections.
+KeepAliveOptions room_keep_alive_options() {
+  KeepAliveOptions options;
+#if defined(TCP_KEEPIDLE)
+  options.delay = TCP_KEEPIDLE;
+#elif defined(TCP_KEEPALIVE)
+  options.delay = TCP_KEEPALIVE;
+#endif
+#ifdef TCP_KEEPINTVL
+  options.interval = TCP_KEEPINTVL;
+#endif
+#ifdef TCP_KEEPCNT
+  options.count = TCP_KEEPCNT;
+#endif
+  return options;
+}
+
+UserTimeoutOption room_user_timeout_option() {
+#if defined(TCP_USER_TIMEOUT)
+  return {.name = TCP_USER_TIMEOUT, .milliseconds = 1};
+#elif defined(TCP_RXT_CONNDROPTIME)
+  return {.name = TCP_RXT_CONNDROPTIME, .milliseconds = 1000};  // macOS
+#elif defined(TCP_MAXUNACKTIME)
+  return {.name = TCP_MAXUNACKTIME, .milliseconds = 1000};  // FreeBSD
 #else
-  return false;
+  return {};
 #endif
 }
 
-int room_keep_alive_option() {
-#if defined(TCP_KEEPIDLE)
-  return TCP_KEEPIDLE;
-#elif defined(TCP_KEEPALIVE)
-  return TCP_KEEPALIVE;
-#else
-  return -1;  // OpenBSD: net.inet.tcp.keepidle, for all of the machine's connections
+// SO_REUSEADDR is for those in TIME_WAIT, SO_REUSEPORT for those that stand.
+bool room_share_port(int descriptor) {
+  const int on = 1;
+  return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+         ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+}
+
+// The BSDs have nothing of the kind, but where they run on Linux, for tests.
+void room_choose_port_late([[maybe_unused]] int descriptor) {
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  const int on = 1;
+  (void)::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 #endif
 }
 

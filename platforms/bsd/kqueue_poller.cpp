@@ -240,14 +240,20 @@ void KqueuePoller::wake() noexcept {
     return;
   }
 #endif
+  // One byte at most: what is left of many, while they are read, is news to some kernels, and a turn for
+  // nothing.
+  if (wake_is_under_way_.exchange(true)) return;
   const char byte = 0;
-  (void)!::write(wakeup_write_, &byte, 1);  // a full pipe wakes just as well
+  (void)!::write(wakeup_write_, &byte, 1);
 }
 
 // EVFILT_USER clears itself. A pipe is emptied, for its next byte to be a change.
 void KqueuePoller::woken() {
-  std::array<char, 256> bytes;
-  while (wakeup_read_ >= 0 && ::read(wakeup_read_, bytes.data(), bytes.size()) > 0) {
+  if (wakeup_read_ < 0) return;
+  // Before the byte is read: who wakes meanwhile makes another one, and is not overlooked.
+  wake_is_under_way_ = false;
+  std::array<char, 16> bytes;
+  while (::read(wakeup_read_, bytes.data(), bytes.size()) > 0) {
   }
 }
 

@@ -24,6 +24,8 @@ class KqueuePoller final : public Poller {
   Error await_room(int descriptor, std::uint64_t tag) override;
   void remove(int descriptor) override;
   std::span<const ReadyEvent> wait() override;
+  // Nothing: open() has tried how the kqueue can be woken, as what it can be polled for depends on that.
+  Error prepare_to_block() override { return {}; }
   void block(int timeout) noexcept override;
   void wake() noexcept override;
   int descriptor() const override { return pollable_ ? kqueue_ : -1; }
@@ -52,6 +54,7 @@ class KqueuePoller final : public Poller {
   // is no handle's.
   int wakeup_read_ = -1;
   int wakeup_write_ = -1;
+  std::atomic<bool> wake_is_under_way_ = false;
   std::vector<KernelEvent> changes_;  // of the call to come
   std::vector<KernelEvent> receipts_;
   std::array<KernelEvent, events_per_wait> kernel_events_{};

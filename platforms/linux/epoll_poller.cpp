@@ -22,7 +22,10 @@ EpollPoller::~EpollPoller() {
 
 Error EpollPoller::open() {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_ < 0) return last_error();
+  return epoll_ >= 0 ? Error{} : last_error();
+}
+
+Error EpollPoller::prepare_to_block() {
   wakeup_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wakeup_ < 0) return last_error();
   return add(wakeup_, wakeup_tag, EPOLLIN);

@@ -20,6 +20,7 @@ class EpollPoller final : public Poller {
   Error await_room(int descriptor, std::uint64_t tag) override;
   void remove(int descriptor) override;
   std::span<const ReadyEvent> wait() override;
+  Error prepare_to_block() override;
   void block(int timeout) noexcept override;
   void wake() noexcept override;
   int descriptor() const override { return epoll_; }
@@ -30,7 +31,7 @@ class EpollPoller final : public Poller {
   Error add(int descriptor, std::uint64_t tag, std::uint32_t interest) const;
 
   int epoll_ = -1;
-  int wakeup_ = -1;  // an eventfd; its tag is no handle's
+  int wakeup_ = -1;  // an eventfd, where somebody sleeps in block(); its tag is no handle's
   std::array<epoll_event, events_per_wait> kernel_events_{};
   std::array<ReadyEvent, events_per_wait> events_{};
 };

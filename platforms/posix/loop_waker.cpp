@@ -1,7 +1,9 @@
 // The waker nested into Node's own loop: libuv watches the kernel queue's descriptor like any other. Its
 // functions are declared here, as uv.h is not everywhere; their sizes are asked for at run time (libuv,
 // "uv_handle_size").
+#include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "../../native/binding/wakers.h"
 #include "../../native/engine/engine.h"
@@ -14,6 +16,8 @@ using uv_poll_callback = void (*)(uv_handle_s*, int, int);
 std::size_t uv_handle_size(int type);
 int uv_poll_init(uv_loop_s*, uv_handle_s*, int descriptor);
 int uv_poll_start(uv_handle_s*, int events, uv_poll_callback);
+int uv_async_init(uv_loop_s*, uv_handle_s*, uv_callback);
+int uv_async_send(uv_handle_s*);
 int uv_idle_init(uv_loop_s*, uv_handle_s*);
 int uv_idle_start(uv_handle_s*, uv_callback);
 int uv_idle_stop(uv_handle_s*);
@@ -32,6 +36,7 @@ namespace portside {
 namespace {
 
 // libuv's numbers, part of its ABI.
+constexpr int async_type = 1;
 constexpr int idle_type = 6;
 constexpr int poll_type = 8;
 constexpr int timer_type = 13;
@@ -44,10 +49,12 @@ class LoopWaker final : public Waker {
   // False when the loop refuses; the waker is gone then.
   bool start(int descriptor);
   void update(const Rest& rest) override;
+  // One descriptor of the loop's serves all ports that live in it.
+  void wake() noexcept override { (void)uv_async_send(async_); }
   void close(void (*done)(void*), void* data) override;
 
  private:
-  uv_handle_s* make(int type);
+  bool make_handles();
   static LoopWaker& of(const uv_handle_s* handle) {
     return *static_cast<LoopWaker*>(uv_handle_get_data(handle));
   }
@@ -61,6 +68,7 @@ class LoopWaker final : public Waker {
   uv_handle_s* poll_ = nullptr;
   uv_handle_s* idle_ = nullptr;  // runs a turn in every round of the loop while there is more to do
   uv_handle_s* timer_ = nullptr;
+  uv_handle_s* async_ = nullptr;  // other threads have a turn made
   std::optional<std::uint64_t> deadline_;
   bool referenced_ = true;
   bool idling_ = false;
@@ -69,31 +77,37 @@ class LoopWaker final : public Waker {
   void* done_data_ = nullptr;
 };
 
-uv_handle_s* LoopWaker::make(int type) {
-  auto* handle = static_cast<uv_handle_s*>(std::calloc(1, uv_handle_size(type)));
-  if (!handle) std::abort();
-  return handle;
+bool LoopWaker::make_handles() {
+  const std::array kinds = {std::pair(&poll_, poll_type), std::pair(&async_, async_type),
+                            std::pair(&idle_, idle_type), std::pair(&timer_, timer_type)};
+  for (const auto& [handle, type] : kinds) {
+    *handle = static_cast<uv_handle_s*>(std::calloc(1, uv_handle_size(type)));
+    if (!*handle) return false;
+  }
+  return true;
 }
 
 bool LoopWaker::start(int descriptor) {
-  poll_ = make(poll_type);
-  if (uv_poll_init(loop_, poll_, descriptor) != 0) {
-    std::free(poll_);
+  const bool made = make_handles();
+  if (!made || uv_poll_init(loop_, poll_, descriptor) != 0) {
+    for (auto* handle : {poll_, async_, idle_, timer_})
+      std::free(handle);
     delete this;
     return false;
   }
-  idle_ = make(idle_type);
-  timer_ = make(timer_type);
   (void)uv_idle_init(loop_, idle_);
   (void)uv_timer_init(loop_, timer_);
-  open_handles_ = 3;
-  for (auto* handle : {poll_, idle_, timer_}) {
+  const bool wakes = uv_async_init(loop_, async_, on_turn) == 0;
+  if (!wakes) std::free(std::exchange(async_, nullptr));
+  for (auto* handle : {poll_, idle_, timer_, async_}) {
+    if (!handle) continue;
+    open_handles_++;
     uv_handle_set_data(handle, this);
     // Only the poll handle ever holds the process.
     uv_unref(handle);
   }
   referenced_ = false;
-  if (uv_poll_start(poll_, readable, on_readable) == 0) return true;
+  if (wakes && uv_poll_start(poll_, readable, on_readable) == 0) return true;
   close(nullptr, nullptr);
   return false;
 }
@@ -126,8 +140,9 @@ void LoopWaker::on_timer(uv_handle_s* handle) {
 void LoopWaker::close(void (*done)(void*), void* data) {
   done_ = done;
   done_data_ = data;
-  for (auto* handle : {poll_, idle_, timer_})
-    uv_close(handle, on_closed);
+  for (auto* handle : {poll_, idle_, timer_, async_}) {
+    if (handle) uv_close(handle, on_closed);
+  }
 }
 
 void LoopWaker::on_closed(uv_handle_s* handle) {

@@ -11,13 +11,16 @@
 namespace portside {
 namespace {
 
-// The zone of a link-local address: an interface's name or number (RFC 4007, section 11).
+// The zone of an address: an interface's name or number (RFC 4007, section 11). 0: there is no such
+// interface.
 std::uint32_t scope_of(const std::string& zone) {
   const std::uint32_t named = ::if_nametoindex(zone.c_str());
   if (named != 0) return named;
   std::uint32_t number = 0;
-  std::from_chars(zone.data(), zone.data() + zone.size(), number);
-  return number;
+  const auto read = std::from_chars(zone.data(), zone.data() + zone.size(), number);
+  if (read.ec != std::errc{} || read.ptr != zone.data() + zone.size()) return 0;
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(number, name.data()) ? number : 0;
 }
 
 }  // namespace
@@ -36,9 +39,49 @@ Error to_socket_address(const IpAddress& address, SocketAddress& into) {
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(address.port);
   const auto percent = address.text.find('%');
-  if (percent != std::string::npos) v6.sin6_scope_id = scope_of(address.text.substr(percent + 1));
   const std::string text = address.text.substr(0, percent);
-  return ::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1 ? Error{} : Error{ErrorCode::INVAL, 0};
+  if (::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) != 1) return {ErrorCode::INVAL, 0};
+  if (percent == std::string::npos) return {};
+  v6.sin6_scope_id = scope_of(address.text.substr(percent + 1));
+  if (v6.sin6_scope_id == 0) return {ErrorCode::NODEV, 0};
+  // The system would leave the zone out, and take every interface.
+  return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) ? Error{ErrorCode::INVAL, 0} : Error{};
+}
+
+PackedAddress pack(const SocketAddress& address) {
+  PackedAddress packed;
+  if (address.storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v4.sin_addr, sizeof(v4.sin_addr));
+    packed.port = ntohs(v4.sin_port);
+    packed.family = PackedAddress::Family::ipv4;
+  } else if (address.storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    std::memcpy(packed.bytes.data(), &v6.sin6_addr, sizeof(v6.sin6_addr));
+    packed.port = ntohs(v6.sin6_port);
+    packed.zone = v6.sin6_scope_id;
+    packed.family = PackedAddress::Family::ipv6;
+  }
+  return packed;
+}
+
+SocketAddress unpack(const PackedAddress& packed) {
+  SocketAddress address;
+  if (packed.family == PackedAddress::Family::ipv4) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(packed.port);
+    std::memcpy(&v4.sin_addr, packed.bytes.data(), sizeof(v4.sin_addr));
+    address.size = sizeof(v4);
+  } else if (packed.family == PackedAddress::Family::ipv6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(packed.port);
+    v6.sin6_scope_id = packed.zone;
+    std::memcpy(&v6.sin6_addr, packed.bytes.data(), sizeof(v6.sin6_addr));
+    address.size = sizeof(v6);
+  }
+  return address;
 }
 
 Error from_socket_address(const SocketAddress& address, IpAddress& into) {

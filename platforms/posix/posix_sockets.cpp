@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 
+#include "../../native/streams/refusals.h"
 #include "posix_address.h"
 #include "posix_errors.h"
 
@@ -20,14 +21,18 @@ bool limit_sockets(std::uint32_t /*limit*/) {
   return false;
 }
 
-bool refuse_requests(std::uint32_t /*every*/) {
-  return false;
+bool refuse_requests(std::uint32_t every) {
+  refusals::every = every;
+  return true;
 }
 
 }  // namespace portside
 
 namespace portside::sockets {
 namespace {
+
+// Of a send to a connection that is being torn down; it may say so for ever.
+constexpr unsigned most_tries = 8;
 
 Error set_option(int descriptor, int level, int name, int value) {
   return ::setsockopt(descriptor, level, name, &value, sizeof(value)) == 0 ? Error{} : last_error();
@@ -51,7 +56,8 @@ Error apply(int descriptor, const SocketSettings& settings) {
     error = set_buffer_size(descriptor, SO_SNDBUF, settings.send_buffer_size);
   }
   if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
-  if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.keep_alive.on) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.user_timeout > 0) error = set_user_timeout(descriptor, settings.user_timeout);
   return error;
 }
 
@@ -63,6 +69,24 @@ Error bind_to(int descriptor, const IpAddress& address) {
 
 int family_of(const IpAddress& address) {
   return address.is_ipv6 ? AF_INET6 : AF_INET;
+}
+
+// A port that was chosen is good for one connection to each peer, and again at once after the last one; a
+// listener's stays its own. Without one, the OS chooses when it knows where the connection goes to.
+Error bind_connecting(int descriptor, const IpAddress& local) {
+  if (local.port == 0) {
+    room_choose_port_late(descriptor);
+  } else if (!room_share_port(descriptor)) {
+    return last_error();
+  }
+  return bind_to(descriptor, local);
+}
+
+// The kernel's word where the local port that was chosen has a connection to that very peer already.
+Error connect_error(const ConnectParameters& parameters) {
+  const Error error = last_error();
+  const bool chosen = parameters.local && parameters.local->port != 0;
+  return chosen && error.code == ErrorCode::ADDRNOTAVAIL ? Error{ErrorCode::ADDRINUSE, error.native} : error;
 }
 
 // Where IPv6 sockets take no IPv4, "every address" cannot be had by one of them: listen() then does without
@@ -88,11 +112,12 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
 
 using AddressCall = int (*)(int, sockaddr*, socklen_t*);
 
-Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+Error address_by(AddressCall call, int descriptor, PackedAddress& into) {
   SocketAddress address;
   address.size = sizeof(address.storage);
   if (call(descriptor, address.get(), &address.size) != 0) return last_error();
-  return from_socket_address(address, into);
+  into = pack(address);
+  return {};
 }
 
 }  // namespace
@@ -113,11 +138,11 @@ Made make_connecting(const ConnectParameters& parameters) {
   if (connecting.get() < 0) return {-1, last_error(), "socket"};
   if (const Error error = apply(connecting.get(), parameters.settings)) return {-1, error, "setsockopt"};
   if (parameters.local) {
-    if (const Error error = bind_to(connecting.get(), *parameters.local)) return {-1, error, "bind"};
+    if (const Error error = bind_connecting(connecting.get(), *parameters.local)) return {-1, error, "bind"};
   }
   // An interrupted connect goes on by itself (connect(2), EINTR), just as one in progress does.
   if (::connect(connecting.get(), to.get(), to.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
-    return {-1, last_error(), "connect"};
+    return {-1, connect_error(parameters), "connect"};
   }
   return {connecting.release(), {}, ""};
 }
@@ -134,12 +159,16 @@ Error connect_result(int descriptor) {
   return errno == ENOTCONN ? Error{ErrorCode::INPROGRESS, errno} : last_error();
 }
 
-Made accept(int listener) {
+Made accept(int listener, PackedAddress& peer) {
+  SocketAddress address;
   int accepted = -1;
   do {
-    accepted = room_accept(listener);
+    address.size = sizeof(address.storage);
+    accepted = room_accept(listener, address.get(), &address.size);
   } while (accepted < 0 && errno == EINTR);
   if (accepted < 0) return {-1, last_error(), "accept"};
+  // A peer that has left meanwhile is nobody on some systems: an address of no bytes.
+  if (address.size > 0) peer = pack(address);
   return {accepted, {}, ""};
 }
 
@@ -164,6 +193,7 @@ bool is_accept_transient(ErrorCode code) {
 }
 
 Moved receive(int descriptor, std::span<std::uint8_t> into) {
+  if (refusals::strikes()) return {0, error_of(ENOBUFS)};
   ssize_t bytes = 0;
   do {
     bytes = ::recv(descriptor, into.data(), into.size(), 0);
@@ -186,20 +216,34 @@ ssize_t send_gathered(int descriptor, std::span<const Bytes> parts) {
   return ::sendmsg(descriptor, &message, room_send_flags());
 }
 
+// Why nothing can be sent any more: once a connection is down, send() itself says only that it is.
+Error why_broken(int descriptor) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  const bool knows = ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+  return error_of(knows ? error : EPIPE);
+}
+
 }  // namespace
 
 Moved send(int descriptor, std::span<const Bytes> parts) {
+  if (refusals::strikes()) return {0, error_of(ENOBUFS)};
   ssize_t bytes = 0;
+  unsigned tries = 0;
   do {
     bytes = parts.size() == 1 ? ::send(descriptor, parts[0].data(), parts[0].size(), room_send_flags())
                               : send_gathered(descriptor, parts);
-  } while (bytes < 0 && (errno == EINTR || room_send_again(errno)));
-  if (bytes < 0) return {0, last_error()};
-  return {static_cast<std::size_t>(bytes), {}};
+  } while (bytes < 0 && (errno == EINTR || (room_is_torn_down(errno) && ++tries < most_tries)));
+  if (bytes >= 0) return {static_cast<std::size_t>(bytes), {}};
+  if (room_is_torn_down(errno)) return {0, {ErrorCode::CONNRESET, errno}};
+  return {0, errno == EPIPE ? why_broken(descriptor) : last_error()};
 }
 
+// Of a connection that its peer has reset the BSDs say EINVAL.
 Error shutdown_sending(int descriptor) {
-  return ::shutdown(descriptor, SHUT_WR) == 0 ? Error{} : last_error();
+  if (refusals::strikes()) return error_of(ENOBUFS);
+  if (::shutdown(descriptor, SHUT_WR) == 0) return {};
+  return errno == EINVAL ? Error{ErrorCode::NOTCONN, errno} : last_error();
 }
 
 // Not tried again after EINTR: the descriptor is gone then, and its number may be someone else's (close(2)).
@@ -213,22 +257,54 @@ void prepare_reset(int descriptor) {
   (void)::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
+bool is_gone(int descriptor) {
+  SocketAddress peer;
+  peer.size = sizeof(peer.storage);
+  return ::getpeername(descriptor, peer.get(), &peer.size) != 0;
+}
+
 Error set_no_delay(int descriptor, bool on) {
   return set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
 }
 
-Error set_keep_alive(int descriptor, std::int32_t delay) {
-  const Error error = set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
-  const int option = room_keep_alive_option();
-  if (error || delay <= 0 || option < 0) return error;
-  return set_option(descriptor, IPPROTO_TCP, option, std::max(1, delay / 1000));
+namespace {
+
+// In whole seconds.
+Error set_probing(int descriptor, int option, std::int32_t value) {
+  if (option < 0) return {ErrorCode::NOTSUP, 0};
+  return set_option(descriptor, IPPROTO_TCP, option, value);
 }
 
-Error local_address(int descriptor, IpAddress& into) {
+}  // namespace
+
+// Switched on last: what is refused must not be half done.
+Error set_keep_alive(int descriptor, const KeepAlive& wanted) {
+  if (!wanted.on) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 0);
+  const KeepAliveOptions options = room_keep_alive_options();
+  Error error;
+  if (wanted.count > 0) error = set_probing(descriptor, options.count, wanted.count);
+  if (!error && wanted.interval > 0)
+    error = set_probing(descriptor, options.interval, wanted.interval / 1000);
+  if (!error && wanted.delay > 0 && options.delay >= 0)
+    error = set_probing(descriptor, options.delay, wanted.delay / 1000);
+  return error ? error : set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
+  const UserTimeoutOption option = room_user_timeout_option();
+  if (option.name < 0) return {ErrorCode::NOTSUP, 0};
+  const auto units = milliseconds / option.milliseconds + (milliseconds % option.milliseconds != 0 ? 1 : 0);
+  return set_option(descriptor, IPPROTO_TCP, option.name, units);
+}
+
+Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
-Error remote_address(int descriptor, IpAddress& into) {
+Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
+}
+Error text_of(const PackedAddress& address, IpAddress& into) {
+  return from_socket_address(unpack(address), into);
 }
 
 }  // namespace portside::sockets

@@ -231,6 +231,8 @@ void IocpBackend::establish_accepted(Handle& listener, AcceptRequest& request) {
     extension->first = std::make_unique<FirstBytes>(FirstBytes{std::move(request.buffer)});
   }
   accepted.extension = extension;
+  PackedAddress peer;
+  if (!sockets::remote_end(request.accepted, peer)) remember_peer(accepted, peer);
   parts_.counters.accepted++;
   announce_accepted(listener, accepted);
   establish(accepted);

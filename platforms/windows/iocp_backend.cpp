@@ -28,7 +28,7 @@ Error error_of_status(ULONG_PTR internal) {
 
 // --- requests ---
 
-unsigned IocpBackend::gather() {
+unsigned IocpBackend::ask_kernel() {
   const auto packets = port_.take();
   for (const auto& packet : packets) {
     note(*static_cast<Request*>(packet.lpOverlapped),
@@ -229,15 +229,13 @@ void IocpBackend::begin_housekeeping() {
 
 void IocpBackend::keep_house() {
   const bool lingers = look_at_lingering();
-  try_again();
   bool listens = false;
   for (AcceptPool* pool : pools_) {
     listens |= drop_silent(*pool);
     top_up(*pool->handle);
   }
-  const bool soon = lingers || !short_of_memory_.empty();
-  if (housekeeping_.active() || (!soon && !listens)) return;
-  parts_.timers.start(housekeeping_, parts_.now + (soon ? housekeeping_period : silence_period));
+  if (housekeeping_.active() || (!lingers && !listens)) return;
+  parts_.timers.start(housekeeping_, parts_.now + (lingers ? housekeeping_period : silence_period));
 }
 
 bool IocpBackend::look_at_lingering() {
@@ -250,15 +248,14 @@ bool IocpBackend::look_at_lingering() {
   return !lingering_.empty();
 }
 
-void IocpBackend::try_again() {
-  for (const HandleId id : std::exchange(short_of_memory_, {})) {
-    Handle* handle = find(id);
-    if (!handle) continue;
-    if (std::exchange(handle->extension->receive_later, false)) await_data(*handle);
-    post_postponed(*handle->extension);
-    serve_sends(*handle);
-    if (!handle->closed) make_ready(*handle);
-  }
+void IocpBackend::try_again(Handle& handle) {
+  handle.send_later = false;
+  const bool receives = handle.receive_later;
+  handle.receive_later = false;
+  if (receives) await_data(handle);
+  post_postponed(*handle.extension);
+  serve_sends(handle);
+  if (!handle.closed) make_ready(handle);
 }
 
 // --- the end ---

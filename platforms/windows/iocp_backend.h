@@ -28,13 +28,14 @@ class IocpBackend final : public StreamBackend {
   bool has_ready() const override {
     return StreamBackend::has_ready() || !ended_.empty() || port_.has_kept();
   }
+  Error prepare_to_block() override { return {}; }
   void block(int timeout) noexcept override { port_.block(timeout); }
   void wake() noexcept override { port_.wake(); }
   int descriptor() const override { return -1; }
 
  private:
   // iocp_backend.cpp: sockets and requests
-  unsigned gather() override;
+  unsigned ask_kernel() override;
   void note(Request& request, const Ended& ended);
   void begin(HandleExtension& extension);
   void end_at_once(Request& request, const Ended& ended) { ended_.push_back({&request, ended}); }
@@ -54,7 +55,7 @@ class IocpBackend final : public StreamBackend {
   void begin_housekeeping();
   void keep_house();
   bool look_at_lingering();
-  void try_again();
+  void try_again(Handle& handle) override;
 
   // iocp_accept.cpp
   Error open_pool(Handle& handle);
@@ -72,6 +73,7 @@ class IocpBackend final : public StreamBackend {
   // iocp_streams.cpp
   Error start_connecting(Handle& handle, const ConnectParameters& parameters) override;
   void serve_connecting(Handle& handle) override;
+  bool has_ended(Handle& handle) override { return HasOverlappedIoCompleted(&handle.extension->waiting); }
   void connect_came(HandleExtension& extension, const Ended& ended);
   void establish(Handle& handle);
   sockets::Moved receive(Handle& handle, std::span<std::uint8_t> into) override;
@@ -93,14 +95,11 @@ class IocpBackend final : public StreamBackend {
   void send_came(SendRequest& request, const Ended& ended);
   void go_on_sending(HandleExtension& extension, Error error);
   void send_failed(Handle& handle, Error error);
-  void try_again_later(Handle& handle);
-
   CompletionPort port_;
   std::uint32_t outstanding_ = 0;  // requests of all sockets
   std::vector<EndedRequest> ended_;
   List<HandleExtension> lingering_;
   std::vector<AcceptPool*> pools_;
-  std::vector<HandleId> short_of_memory_;  // to be tried again
   Timer housekeeping_;
   Request house_{RequestKind::house, nullptr};  // comes behind the packets that were there when it began
   bool house_is_begun_ = false;                 // `house_` is on its way

@@ -169,7 +169,10 @@ void IocpBackend::send_failed(Handle& handle, Error error) {
 void IocpBackend::postpone(SendRequest& request) {
   PORTSIDE_CHECK(request.extension->postponed == nullptr);
   request.extension->postponed = &request;
-  if (request.extension->handle != nullptr) return try_again_later(*request.extension->handle);
+  if (request.extension->handle != nullptr) {
+    request.extension->short_of_memory = true;
+    return try_again_later(*request.extension->handle);
+  }
   parts_.counters.retries++;  // it lingers, and is looked at
 }
 
@@ -182,13 +185,6 @@ void IocpBackend::post_postponed(HandleExtension& extension) {
     request.size = small_piece_size;
   }
   (void)post(request);
-}
-
-void IocpBackend::try_again_later(Handle& handle) {
-  handle.extension->short_of_memory = true;
-  parts_.counters.retries++;
-  short_of_memory_.push_back({handle.index, handle.generation});
-  need_housekeeping();
 }
 
 }  // namespace portside

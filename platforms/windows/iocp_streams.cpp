@@ -70,9 +70,8 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
   }
   const auto moved = sockets::receive(handle.descriptor, into);
   if (is_shortage(moved.error.code)) {
-    extension.receive_later = true;
-    try_again_later(handle);
-    return {0, {ErrorCode::AGAIN, moved.error.native}};
+    extension.short_of_memory = true;
+    return moved;
   }
   if (!moved.error && moved.bytes > 0) return moved;
   // Behind the last byte lies what the wait for data, or a send, has found: the first cause, whatever is said
@@ -80,13 +79,13 @@ sockets::Moved IocpBackend::receive(Handle& handle, std::span<std::uint8_t> into
   if (extension.failure) return {0, extension.failure};
   if (moved.error && handle.failure) return {0, handle.failure};
   const bool may_be_reset = !moved.error && resets_look_like_the_end() && !handle.send_ended;
-  if (may_be_reset && sockets::is_broken(handle.descriptor)) return {0, error_of(WSAECONNRESET)};
+  if (may_be_reset && sockets::is_gone(handle.descriptor)) return {0, error_of(WSAECONNRESET)};
   return moved;
 }
 
 void IocpBackend::await_data(Handle& handle) {
   HandleExtension& extension = *handle.extension;
-  if (extension.awaiting || extension.receive_later) return;
+  if (extension.awaiting || handle.receive_later) return;
   static_cast<OVERLAPPED&>(extension.waiting) = {};
   WSABUF none{0, nullptr};
   DWORD flags = 0;
@@ -112,12 +111,12 @@ void IocpBackend::data_came(HandleExtension& extension, const Ended& ended) {
   if (extension.handle == nullptr) return;
   Handle& handle = *extension.handle;
   if (is_refusal(ended.error.code)) {
-    extension.receive_later = true;
-    return try_again_later(handle);
+    extension.short_of_memory = true;
+    return receive_later(handle);
   }
   // What was found first stands: a later wait may find nothing any more.
   if (ended.error && ended.error.code != ErrorCode::CANCELED && !extension.failure) {
-    extension.failure = sockets::error_of_stream(ended.error);
+    extension.failure = handle.reported = sockets::error_of_stream(ended.error);
     if (extension.sends > 0 && resets_may_miss_sends()) cancel_requests(extension);
   }
   handle.readable = true;

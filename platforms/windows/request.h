@@ -53,7 +53,6 @@ struct HandleExtension : Link<HandleExtension> {
   bool skips = false;              // what is done at once brings no packet
   bool awaiting = false;           // `waiting` is the kernel's
   bool short_of_memory = false;    // a request was refused for want of it: fewer, smaller ones for a while
-  bool receive_later = false;      // ... and so was a receive
   bool unbuffered = false;         // the OS sends from our memory
   bool torn = false;               // bytes that were posted are lost, and later ones perhaps not
   bool lingers = false;            // closed, but for sends that the OS was given before

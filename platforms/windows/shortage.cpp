@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "../../native/engine/backend.h"
+#include "../../native/streams/refusals.h"
 #include "windows_headers.h"
 
 namespace portside {
@@ -12,9 +13,6 @@ namespace {
 
 std::atomic<std::uint32_t> sockets_open{0};
 std::atomic<std::uint32_t> most_sockets{std::numeric_limits<std::uint32_t>::max()};
-
-std::atomic<std::uint32_t> refused_every{0};  // 0: none
-std::atomic<std::uint32_t> requests{0};
 
 }  // namespace
 
@@ -24,7 +22,7 @@ bool limit_sockets(std::uint32_t limit) {
 }
 
 bool refuse_requests(std::uint32_t every) {
-  refused_every = every;
+  refusals::every = every;
   return true;
 }
 
@@ -41,8 +39,7 @@ void release_socket() {
 }
 
 bool strikes() {
-  const auto every = refused_every.load(std::memory_order_relaxed);
-  if (every == 0 || requests.fetch_add(1) % every != 0) return false;
+  if (!refusals::strikes()) return false;
   ::WSASetLastError(WSAENOBUFS);
   return true;
 }

@@ -13,9 +13,12 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// EINVAL for text that is no IP address.
+// EINVAL for text that is no IP address, ENODEV for a zone that does not exist.
 Error to_socket_address(const IpAddress& address, SocketAddress& into);
 Error from_socket_address(const SocketAddress& address, IpAddress& into);
+// No family where it is no IP address.
+PackedAddress pack(const SocketAddress& address);
+SocketAddress unpack(const PackedAddress& address);
 SocketAddress any_address(int family);
 bool is_loopback(const SocketAddress& address);
 

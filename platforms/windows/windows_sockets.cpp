@@ -67,9 +67,8 @@ Error prepare_listener(int descriptor, const ListenParameters& parameters) {
   if (parameters.address.is_ipv6) {
     error = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, parameters.ipv6_only ? 1 : 0);
   }
-  SocketSettings buffers = parameters.settings;
-  buffers.keep_alive = 0;  // of the accepted ones, which inherit it not everywhere
-  if (!error) error = apply(descriptor, buffers);
+  // All of it for the accepted ones, which are told again; what Windows cannot do is refused here.
+  if (!error) error = apply(descriptor, parameters.settings);
   return error;
 }
 
@@ -111,11 +110,12 @@ void share_local_ports(int descriptor) {
 
 using AddressCall = int(WSAAPI*)(SOCKET, sockaddr*, int*);
 
-Error address_by(AddressCall call, int descriptor, IpAddress& into) {
+Error address_by(AddressCall call, int descriptor, PackedAddress& into) {
   SocketAddress address;
   address.size = sizeof(address.storage);
   if (call(socket_of(descriptor), address.get(), &address.size) != 0) return last_error();
-  return from_socket_address(address, into);
+  into = pack(address);
+  return {};
 }
 
 Error stream_error() {
@@ -206,7 +206,7 @@ Error error_of_stream(Error error) {
 Error apply_off(int descriptor, const SocketSettings& settings) {
   Error error;
   if (!settings.no_delay) error = set_no_delay(descriptor, false);
-  if (!error && settings.keep_alive == 0) error = set_keep_alive(descriptor, 0);
+  if (!error && !settings.keep_alive.on) error = set_keep_alive(descriptor, {});
   return error;
 }
 
@@ -221,7 +221,8 @@ Error apply(int descriptor, const SocketSettings& settings) {
     error = set_option(descriptor, SOL_SOCKET, SO_SNDBUF, settings.send_buffer_size);
   }
   if (!error && settings.no_delay) error = set_no_delay(descriptor, true);
-  if (!error && settings.keep_alive != 0) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.keep_alive.on) error = set_keep_alive(descriptor, settings.keep_alive);
+  if (!error && settings.user_timeout > 0) error = set_user_timeout(descriptor, settings.user_timeout);
   return error;
 }
 
@@ -283,15 +284,20 @@ Moved send(int descriptor, std::span<const Bytes> parts) {
   return {taken, {}};
 }
 
-bool is_broken(int descriptor) {
+// Not even nothing can be sent: of a socket that was not shut down, only a reset makes that.
+bool is_gone(int descriptor) {
   WSABUF nothing{0, nullptr};
   DWORD bytes = 0;
   return ::WSASend(socket_of(descriptor), &nothing, 1, &bytes, 0, nullptr, nullptr) != 0 &&
          ::WSAGetLastError() != WSAEWOULDBLOCK;
 }
 
+// What is reset cannot be shut down any more, in whichever words Windows says so.
 Error shutdown_sending(int descriptor) {
-  return ::shutdown(socket_of(descriptor), SD_SEND) == 0 ? Error{} : last_error();
+  if (::shutdown(socket_of(descriptor), SD_SEND) == 0) return {};
+  const Error error = stream_error();
+  const bool is_gone = error.code == ErrorCode::CONNRESET || error.code == ErrorCode::INVAL;
+  return is_gone ? Error{ErrorCode::NOTCONN, error.native} : error;
 }
 
 void prepare_reset(int descriptor) {
@@ -304,22 +310,58 @@ Error set_no_delay(int descriptor, bool on) {
   return set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
 }
 
-// TCP_KEEPIDLE came with Windows 10 1709; this call is older, and wants the time between probes as well (1 s
-// is Windows' own default).
-Error set_keep_alive(int descriptor, std::int32_t delay) {
-  if (delay <= 0) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, delay != 0 ? 1 : 0);
-  tcp_keepalive values{.onoff = 1, .keepalivetime = static_cast<ULONG>(delay), .keepaliveinterval = 1000};
+namespace {
+
+// Options that newer versions of Windows have, and the one that runs here perhaps not.
+Error set_newer_option(int descriptor, int name, int value) {
+  Error error = set_option(descriptor, IPPROTO_TCP, name, value);
+  if (error.code == ErrorCode::NOPROTOOPT || error.code == ErrorCode::INVAL) error.code = ErrorCode::NOTSUP;
+  return error;
+}
+
+// Windows' own (SIO_KEEPALIVE_VALS, "Remarks").
+constexpr std::int32_t usual_delay = 7'200'000;
+constexpr std::int32_t usual_interval = 1000;
+
+}  // namespace
+
+// TCP_KEEPIDLE and TCP_KEEPINTVL came with Windows 10 1709; SIO_KEEPALIVE_VALS is older, and wants both.
+// Switched on last: what is refused must not be half done.
+Error set_keep_alive(int descriptor, const KeepAlive& wanted) {
+  constexpr int tcp_keepcnt = 16;  // Windows 10 1703
+  if (!wanted.on) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 0);
+  if (wanted.count > 0) {
+    if (const Error error = set_newer_option(descriptor, tcp_keepcnt, wanted.count)) return error;
+  }
+  if (wanted.delay == 0 && wanted.interval == 0) return set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  const auto delay = wanted.delay > 0 ? wanted.delay : usual_delay;
+  const auto interval = wanted.interval > 0 ? wanted.interval : usual_interval;
+  tcp_keepalive values{.onoff = 1,
+                       .keepalivetime = static_cast<ULONG>(delay),
+                       .keepaliveinterval = static_cast<ULONG>(interval)};
   DWORD bytes = 0;
   const int result = ::WSAIoctl(socket_of(descriptor), SIO_KEEPALIVE_VALS, &values, sizeof(values), nullptr,
                                 0, &bytes, nullptr, nullptr);
   return result == 0 ? Error{} : last_error();
 }
 
-Error local_address(int descriptor, IpAddress& into) {
+// TCP_MAXRTMS counts in milliseconds where it exists, TCP_MAXRT in seconds. -1: Windows' own number of tries.
+Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
+  constexpr int tcp_maxrt = 5;
+  constexpr int tcp_maxrtms = 14;
+  if (milliseconds == 0) return set_newer_option(descriptor, tcp_maxrt, -1);
+  if (!set_newer_option(descriptor, tcp_maxrtms, milliseconds)) return {};
+  return set_newer_option(descriptor, tcp_maxrt, milliseconds / 1000 + (milliseconds % 1000 != 0 ? 1 : 0));
+}
+
+Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
-Error remote_address(int descriptor, IpAddress& into) {
+Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
+}
+Error text_of(const PackedAddress& address, IpAddress& into) {
+  return from_socket_address(unpack(address), into);
 }
 
 }  // namespace portside::sockets

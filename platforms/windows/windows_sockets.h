@@ -35,9 +35,6 @@ bool may_skip_packets(int descriptor);
 // Of an accepted, or of a connected socket: it knows nothing of itself before.
 Error update_context(int descriptor, int option, int listener = -1);
 
-// Whether not even nothing can be sent: of a socket that was not shut down, only a reset makes that.
-bool is_broken(int descriptor);
-
 // Seconds since a client came to a socket that waits in AcceptEx; nothing while none has.
 bool connected_for(int descriptor, std::uint32_t& seconds);
 

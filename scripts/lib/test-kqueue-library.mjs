@@ -4,7 +4,14 @@ import { Failure } from "./fail.mjs";
 import { root } from "./paths.mjs";
 import { run } from "./run.mjs";
 
-const programs = ["rows_kernel", "poller_kernel", "rows_sparse", "poller_sparse", "poller_opaque"];
+const programs = [
+  "rows_kernel",
+  "poller_kernel",
+  "rows_sparse",
+  "poller_sparse",
+  "poller_opaque",
+  "socket_calls",
+];
 
 /** Brings it up to date in all its variants (test/support/kqueue/README.md); below `folder`, each has a folder that PORTSIDE_KQUEUE_ROOT can name. */
 export async function buildLibrary(folder, variables = []) {

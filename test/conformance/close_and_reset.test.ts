@@ -1,7 +1,8 @@
 import { CompletionPort, connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
-import { failure, PEER_GONE, thrown } from "../support/failure.js";
+import { dropped } from "../support/dropped.js";
+import { failure, PEER_GONE } from "../support/failure.js";
 import { accepted, connected, narrow, pair, STALLING_SIZE } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { note, turns } from "../support/wait.js";
@@ -79,7 +80,7 @@ describe.each(endings)("%s", (ending) => {
     await socket[ending]();
   });
 
-  it("makes every later submission fail with EBADF", async () => {
+  it("makes every later submission fail with EBADF, and drops what is written", async () => {
     await using scope = new Scope();
     const { socket } = await accepted(scope);
     const port = CompletionPort.default;
@@ -89,17 +90,17 @@ describe.each(endings)("%s", (ending) => {
     await failure(socket.recvInto(new Uint8Array(4)), "EBADF");
     await failure(socket.send("x"), "EBADF");
     await failure(socket.shutdown(), "EBADF");
-    thrown(() => socket.write("x"), "EBADF");
+    dropped(socket);
     // Refused submissions are none: they have no completion either.
     expect(port.stats()).toMatchObject({ submitted, operations });
   });
 
-  it("makes submissions fail from the moment of the call", async () => {
+  it("makes submissions fail, and drops what is written, from the moment of the call", async () => {
     await using scope = new Scope();
     const { socket } = await accepted(scope);
     const done = socket[ending]();
     const refused = [failure(socket.recv(), "EBADF"), failure(socket.send("x"), "EBADF")];
-    thrown(() => socket.write("x"), "EBADF");
+    dropped(socket);
     await Promise.all([done, ...refused]);
   });
 

@@ -4,6 +4,7 @@ import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js"
 import { Completions } from "../support/completions.js";
 import { accepted, narrow, pair, STALLING_SIZE } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
+import { note } from "../support/wait.js";
 
 const indexes = (length: number) => Array.from({ length }, (_, index) => index);
 
@@ -116,6 +117,28 @@ describe("receives on one socket", () => {
     const chunks = await Promise.all(receives);
     expect(difference(Buffer.concat([...chunks, await receiveToEnd(socket)]), sent)).toBe("");
     expect(order).toEqual(indexes(90));
+  });
+});
+
+describe("a receive that was cancelled", () => {
+  it("is told before the next one gets its bytes, however many completions stand in line", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    await server.send("bytes");
+    const log: string[] = [];
+    // More of them complete at once than a batch holds; the cancelled receive waits behind them all.
+    const sends = indexes(500).map(() => {
+      const completions = new Completions(CompletionPort.default);
+      completions.operation.send(client, "x");
+      return completions.nth(1);
+    });
+    const controller = new AbortController();
+    const first = note(log, "first", client.recv({ signal: controller.signal }));
+    const second = note(log, "second", client.recv());
+    controller.abort();
+    expect(await Promise.all([first, second])).toEqual(["ECANCELED", "done"]);
+    expect(log).toEqual(["first", "second"]);
+    await Promise.all(sends);
   });
 });
 

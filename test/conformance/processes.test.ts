@@ -19,6 +19,8 @@ describe.concurrent("a process ends by itself after it did nothing but", () => {
     "cancel a timer",
     "cancel an accept",
     "close a port with everything on it",
+    "close a listener after its unref()",
+    "close both ends of a connection after their unref()",
   ])("%s", async (thing) => {
     expect(await run("ends_by_itself.mjs", { args: [thing] })).toEqual({ ...clean, stdout: "ended" });
   });
@@ -26,6 +28,7 @@ describe.concurrent("a process ends by itself after it did nothing but", () => {
 
 const kinds = [
   "a listener with handlers",
+  "a listener beside one that was closed after its unref()",
   "a pending accept",
   "a pending receive",
   "a connection with handlers",

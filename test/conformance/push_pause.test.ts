@@ -216,6 +216,32 @@ describe("pause", () => {
   });
 });
 
+describe("resume", () => {
+  it("called by another socket's handler in the same batch hands over first what was kept", async () => {
+    await using scope = new Scope();
+    const kept = new Recorder();
+    const wide = { receiveBufferSize: 1024 * 1024, sendBufferSize: 1024 * 1024 };
+    const middle = await pushPair(scope, kept, wide);
+    const pausing = await pushPair(scope, new Recorder({ data: () => void middle.socket.pause() }));
+    const resuming = await pushPair(scope, new Recorder({ data: () => void middle.socket.resume() }));
+    // The kernel takes as much at once only of a stream that has been flowing.
+    const before = pattern(1_000_000, 7);
+    await middle.client.send(before);
+    await kept.received(before.length);
+    for (let round = 1; round <= 5; round++) {
+      // More than one receive's bytes, so that some come before resume() and some after it.
+      const sent = pattern(130_000, round);
+      const length = kept.length;
+      // While JavaScript is busy here, all three arrive.
+      void pausing.client.send("pause");
+      void middle.client.send(sent);
+      void resuming.client.send("resume");
+      await kept.received(length + sent.length);
+      expect(difference(kept.bytes().subarray(length), sent)).toBe("");
+    }
+  });
+});
+
 describe("an echo that pauses while its own writes are queued", () => {
   it("passes 16 MiB unchanged to a slow reader and never queues more than one chunk too many", async () => {
     await using scope = new Scope();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type NetPeer, netClient } from "../support/peers.js";
 import { Controlled, howItEnds, roundTrip } from "../support/push.js";
 import { Scope } from "../support/scope.js";
-import { deferred } from "../support/wait.js";
+import { deferred, until } from "../support/wait.js";
 
 const BURST = 200;
 const SHORT = /^(EMFILE|ENFILE|ENOBUFS|ENOMEM)$/;
@@ -66,6 +66,43 @@ describe("EMFILE in a burst of 200 connections", () => {
       else expect(shortage).toBeNull();
       expect(shape).toBe(true);
     });
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("is reported to have ended although no client waits any more", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const port = await server.report<number>("port");
+    // One after the other, so that each is served before the next one comes: the last descriptor goes to a client.
+    const peers: NetPeer[] = [];
+    while (!server.reports.some((report) => "shortage" in report)) {
+      expect(peers.length).toBeLessThan(BURST);
+      const peer = await netClient(scope, port);
+      peers.push(peer);
+      await roundTrip(peer);
+      await server.tell("stats");
+      await server.report("stats");
+    }
+    expect(await server.report("shortage")).toMatch(SHORT);
+    await peers[0]!.end();
+    expect(await server.report("shortage")).toBeNull();
+    for (const peer of peers) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
+  it("ends by itself when descriptors come from elsewhere, and nothing of the port is closed", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const { done, release, echoed } = burst(scope, await server.report<number>("port"));
+    expect(await server.report("shortage")).toMatch(SHORT);
+    expect(echoed()).toBeLessThan(BURST);
+    await server.tell("relieve");
+    expect(await server.report("shortage")).toBeNull();
+    await until(() => echoed() === BURST);
+    release();
+    await done;
     await server.tell("quit");
     await server.ended();
   });

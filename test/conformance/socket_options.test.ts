@@ -5,6 +5,7 @@ import {
   PortsideError,
   type SocketOptions,
   type TcpListener,
+  type TcpSocket,
 } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive } from "../support/bytes.js";
@@ -24,6 +25,7 @@ const settings: [string, SocketOptions][] = [
   ["keepAlive: false", { keepAlive: false }],
   ["keepAlive: 1000", { keepAlive: 1000 }],
   ["keepAlive: two hours", { keepAlive: 7_200_000 }],
+  ["keepAlive: as long as can be", { keepAlive: 32_767_000 }],
   ["keepAlive: a fraction of a second more", { keepAlive: 60_500 }],
   ["receiveBufferSize: 1, which the system raises", { receiveBufferSize: 1 }],
   ["sendBufferSize: 1, which the system raises", { sendBufferSize: 1 }],
@@ -69,6 +71,8 @@ describe.each(sides)("on $side", ({ open }) => {
     expect(socket.setNoDelay(false).setNoDelay(true)).toBe(socket);
     expect(socket.setKeepAlive()).toBe(socket);
     expect(socket.setKeepAlive(true, 5000).setKeepAlive(false)).toBe(socket);
+    expect(socket.setKeepAlive(true, 0).setKeepAlive(false, 0)).toBe(socket);
+    expect(socket.setKeepAlive(false, 500)).toBe(socket);
     await roundTrip(peer);
   });
 
@@ -100,6 +104,43 @@ describe("setNoDelay() and setKeepAlive()", () => {
       await socket.send("works");
       expect((await peer.read(5)).toString()).toBe("works");
     }
+  });
+});
+
+describe("a keep-alive's interval and count, and a user time-out", () => {
+  const options: [string, SocketOptions, (socket: TcpSocket) => unknown][] = [
+    [
+      "keepAliveInterval",
+      { keepAlive: 5000, keepAliveInterval: 2000 },
+      (socket) => socket.setKeepAlive(true, 0, 2000),
+    ],
+    [
+      "keepAliveCount",
+      { keepAlive: true, keepAliveCount: 3 },
+      (socket) => socket.setKeepAlive(true, 0, undefined, 3),
+    ],
+    ["userTimeout", { userTimeout: 30_000 }, (socket) => socket.setUserTimeout(30_000)],
+  ];
+
+  it.each(options)("%s: taken by both ends, or the system says that it has none", async (_, wanted, set) => {
+    await using scope = new Scope();
+    const { client } = await pair(scope);
+    let taken = true;
+    try {
+      set(client);
+    } catch (error) {
+      expect((error as PortsideError).code).toBe("ENOTSUP");
+      taken = false;
+    }
+    if (!taken) {
+      await failure(listen({ host: "127.0.0.1", ...wanted }), "ENOTSUP");
+      const { port } = scope.use(await listen({ host: "127.0.0.1" })).address;
+      await failure(connect({ host: "127.0.0.1", port, ...wanted }), "ENOTSUP");
+      return;
+    }
+    const both = await pair(scope, wanted);
+    await both.client.send("ping");
+    expect((await receive(both.server, 4)).toString()).toBe("ping");
   });
 });
 

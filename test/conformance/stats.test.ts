@@ -17,6 +17,7 @@ describe("stats", () => {
       [
         "accepted",
         "batches",
+        "bytesDropped",
         "bytesQueued",
         "bytesReceived",
         "bytesSent",

@@ -297,7 +297,9 @@ struct Listener {
     auto made = sockets::make_listener(parameters);
     EXPECT(!made.error);
     socket = Owned(made.descriptor);
-    EXPECT(!sockets::local_address(socket, address));
+    portside::PackedAddress bound;
+    EXPECT(!sockets::local_end(socket, bound));
+    EXPECT(!sockets::text_of(bound, address));
   }
   Owned connect() const {
     const auto made = sockets::make_connecting({.address = address, .local = {}, .settings = {}});
@@ -309,6 +311,11 @@ struct Listener {
   Owned socket;
   portside::IpAddress address;
 };
+
+sockets::Made accept_one(const Listener& listener) {
+  portside::PackedAddress peer;
+  return sockets::accept(listener.socket, peer);
+}
 
 bool never_waits(int descriptor) {
   return (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0 && (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0;
@@ -323,10 +330,10 @@ void accepting_goes_on_until_nobody_waits() {
   const auto events = poller.all();
   EXPECT_EQUAL(one(events, &ReadyEvent::readable).tag, 7);
   for (int i = 0; i < 2; i++) {
-    const Owned accepted(sockets::accept(listener.socket).descriptor);
+    const Owned accepted(accept_one(listener).descriptor);
     EXPECT(accepted >= 0 && never_waits(accepted));
   }
-  expect_code(sockets::accept(listener.socket).error, ErrorCode::AGAIN);
+  expect_code(accept_one(listener).error, ErrorCode::AGAIN);
   EXPECT(never_waits(listener.socket) && never_waits(first));
 }
 
@@ -336,11 +343,11 @@ void an_aborted_connection_is_not_the_listeners_end() {
   sockets::prepare_reset(aborted);
   aborted.close();
   const Owned other = listener.connect();
-  auto made = sockets::accept(listener.socket);
+  auto made = accept_one(listener);
   // Some kernels hand on a connection that is gone already.
   EXPECT(made.descriptor >= 0 || sockets::is_accept_transient(made.error.code));
   const Owned first(made.descriptor);
-  made = sockets::accept(listener.socket);
+  made = accept_one(listener);
   EXPECT(!made.error);
   const Owned second(made.descriptor);
   EXPECT(sockets::is_accept_transient(ErrorCode::CONNABORTED));
@@ -350,10 +357,11 @@ void an_aborted_connection_is_not_the_listeners_end() {
 void accepted_sockets_have_the_listeners_settings() {
   auto parameters = on_loopback();
   parameters.settings.no_delay = true;
-  parameters.settings.keep_alive = 7000;
+  parameters.settings.keep_alive = {.on = true, .delay = 7000, .interval = 3000, .count = 5};
+  parameters.settings.user_timeout = 12000;
   const Listener listener(parameters);
   const Owned client = listener.connect();
-  const Owned accepted(sockets::accept(listener.socket).descriptor);
+  const Owned accepted(accept_one(listener).descriptor);
   EXPECT(!sockets::adopt(accepted, parameters.settings));
   const auto option = [&](int level, int name) {
     int value = 0;
@@ -364,6 +372,9 @@ void accepted_sockets_have_the_listeners_settings() {
   EXPECT(option(IPPROTO_TCP, TCP_NODELAY) != 0);
   EXPECT(option(SOL_SOCKET, SO_KEEPALIVE) != 0);
   EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPINTVL), 3);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_KEEPCNT), 5);
+  EXPECT_EQUAL(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 12000);
 }
 
 void sending_to_nobody_raises_no_signal() {

@@ -367,6 +367,31 @@ void socket_tells_a_refusal() {
   EXPECT_EQUAL(so_error(client), ECONNREFUSED);
 }
 
+void a_reset_socket_refuses_everything() {
+  Pair pair;
+  pair.peer_resets();
+  const int on = 1;
+  EXPECT_EQUAL(::setsockopt(pair.ours, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), -1);
+  EXPECT_EQUAL(errno, ECONNRESET);
+  EXPECT_EQUAL(::setsockopt(pair.ours, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), -1);
+  EXPECT_EQUAL(errno, EINVAL);
+  EXPECT_EQUAL(::shutdown(pair.ours, SHUT_WR), -1);
+  EXPECT_EQUAL(errno, EINVAL);
+}
+
+void a_send_after_a_reset_tells_no_cause() {
+  Pair pair;
+  pair.peer_resets();
+  for (int round = 0; round < 2; round++) {
+    EXPECT_EQUAL(::send(pair.ours, "x", 1, MSG_NOSIGNAL), -1);
+    EXPECT_EQUAL(errno, EPIPE);
+  }
+  int error = 0;
+  socklen_t size = sizeof(error);
+  EXPECT_EQUAL(::getsockopt(pair.ours, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+  EXPECT_EQUAL(error, ECONNRESET);
+}
+
 void data_come_before_a_reset() {
   Watched pair;
   EXPECT_EQUAL(::send(pair.peer, "abc", 3, 0), 3);
@@ -663,6 +688,8 @@ const std::vector<Test> tests{
     {"SO_ERROR after a reset: once", socket_tells_a_reset_once},
     {"SO_ERROR after a refusal", socket_tells_a_refusal},
     {"reset with data unread: the data, then ECONNRESET", data_come_before_a_reset},
+    {"after a reset: setsockopt and shutdown fail", a_reset_socket_refuses_everything},
+    {"after a reset: send says EPIPE, SO_ERROR why", a_send_after_a_reset_tells_no_cause},
 #else
     {"SO_ERROR after a reset: taken by the event", socket_has_no_error_left},
 #endif

@@ -84,6 +84,17 @@ const things = {
     port.operation(() => {}).timer(1_000_000);
     await port.close();
   },
+  async "close a listener after its unref()"() {
+    const listener = await listen({ host });
+    listener.unref();
+    await listener.close();
+  },
+  async "close both ends of a connection after their unref()"() {
+    const listener = await listen({ host });
+    const sockets = await Promise.all([listener.accept(), connect({ host, port: listener.address.port })]);
+    for (const socket of sockets) await socket.unref().close();
+    await listener.close();
+  },
 };
 
 await things[process.argv[2]]();

@@ -1,5 +1,6 @@
 // An echo server with few descriptors. The first argument is the port to report to, the second "push", "pull" or
 // "throwing" (push style, with a shortage handler that throws).
+import { AsyncLocalStorage } from "node:async_hooks";
 import { connect as netConnect } from "node:net";
 import { createInterface } from "node:readline";
 import { CompletionPort, connect, listen, PortsideError } from "portside";
@@ -20,6 +21,7 @@ process.on("uncaughtException", (error) => {
 });
 
 const port = CompletionPort.default;
+const context = new AsyncLocalStorage();
 let listener;
 let iteration;
 if (style === "pull") {
@@ -37,6 +39,7 @@ if (style === "pull") {
     shortage(its, error) {
       tell({
         shortage: error === null ? null : error.code,
+        context: context.getStore(),
         shape:
           its === listener &&
           (error === null || (error instanceof PortsideError && error.message.length > 20)),
@@ -44,7 +47,7 @@ if (style === "pull") {
       if (style === "throwing") throw new Error("thrown in shortage");
     },
   };
-  listener = await listen({ host: "127.0.0.1" }, handlers);
+  listener = await context.run("the listener's", () => listen({ host: "127.0.0.1" }, handlers));
 }
 
 const outcome = (promise) =>
@@ -62,6 +65,8 @@ const commands = {
   connect: async () =>
     tell({ connect: await outcome(connect({ host: "127.0.0.1", port: Number(controlPort) })) }),
   listen: async () => tell({ listen: await outcome(listen({ host: "127.0.0.1" })) }),
+  // As when something else in the process lets descriptors go: the port itself closes nothing.
+  relieve: () => system.lowerDescriptorLimit(500),
   close: async () => {
     await listener.close();
     tell({ closed: true });

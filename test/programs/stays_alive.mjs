@@ -20,6 +20,14 @@ const kinds = {
   async "a listener with handlers"() {
     return [await listen({ host }, { open() {} })];
   },
+  async "a listener beside one that was closed after its unref()"() {
+    const [closed, open] = await Promise.all([
+      listen({ host }, { open() {} }),
+      listen({ host }, { open() {} }),
+    ]);
+    await closed.unref().close();
+    return [open];
+  },
   async "a pending accept"() {
     const listener = await listen({ host });
     listener.accept().catch(() => {});

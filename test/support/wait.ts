@@ -63,3 +63,14 @@ export function note(log: string[], name: string, promise: Promise<unknown>): Pr
     },
   );
 }
+
+/** Keeps the thread, and with it the event loop, busy for so many milliseconds. */
+export function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+/** Lets what was begun in this turn of the event loop go on, as far as it can within it. */
+export async function hops(count = 30): Promise<void> {
+  for (let hop = 0; hop < count; hop++) await null;
+}

@@ -87,6 +87,11 @@ bool is_gone(int descriptor) {
   return tcp && tcp->tcpi_state == closed;
 }
 
+bool was_reset(int descriptor) {
+  const auto tcp = tcp_info_of(descriptor);
+  return tcp && tcp->tcpi_state == closed && (tcp->tcpi_segs_out != 0 || tcp->tcpi_segs_in != 0);
+}
+
 SocketState state_of(int descriptor) {
   SocketState state;
   state.is_socket = option_of(descriptor, SOL_SOCKET, SO_TYPE, -1) >= 0;

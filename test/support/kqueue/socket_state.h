@@ -21,7 +21,8 @@ struct SocketState {
 };
 
 SocketState state_of(int descriptor);
-bool is_gone(int descriptor);  // a connection that stands no more: it was reset
+bool is_gone(int descriptor);    // a connection that stands no more: it was reset
+bool was_reset(int descriptor);  // the same, and it is none that never stood
 
 // Linux's SO_ERROR can be read once only, kqueue's does not take it away: what was read for an event is kept
 // until the program asks (the `sockets` variant of the library), or the number is another socket's.

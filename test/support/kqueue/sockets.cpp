@@ -1,6 +1,7 @@
 // Socket calls of a kernel whose kqueue does not take a socket's error away: what was taken for an event is
 // given once, to SO_ERROR or to the next call that would have met it. Only what is linked with this library
 // sees them.
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,12 +58,34 @@ HIDDEN ssize_t recv(int descriptor, void* into, size_t size, int flags) {
   return error != 0 ? failed_with(error) : result;
 }
 
+namespace {
+
+// A BSD's send() sees first that the connection cannot be sent on, and leaves it to others to tell why.
+ssize_t as_a_bsd_says(int descriptor, ssize_t result) {
+  const int error = errno;
+  if (result >= 0 || (error != ECONNRESET && error != EPIPE) || !kq::was_reset(descriptor)) return result;
+  if (error == ECONNRESET) kq::keep_error(descriptor, error);
+  return failed_with(EPIPE);
+}
+
+}  // namespace
+
 HIDDEN ssize_t send(int descriptor, const void* from, size_t size, int flags) {
-  if (const int error = kq::take_error(descriptor)) return failed_with(error);
-  return ::syscall(SYS_sendto, descriptor, from, size, flags, nullptr, 0);
+  return as_a_bsd_says(descriptor, ::syscall(SYS_sendto, descriptor, from, size, flags, nullptr, 0));
 }
 
 HIDDEN ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
-  if (const int error = kq::take_error(descriptor)) return failed_with(error);
-  return ::syscall(SYS_sendmsg, descriptor, message, flags);
+  return as_a_bsd_says(descriptor, ::syscall(SYS_sendmsg, descriptor, message, flags));
+}
+
+// What was reset takes no settings: ECONNRESET on NetBSD, EINVAL on macOS.
+HIDDEN int setsockopt(int descriptor, int level, int name, const void* value, socklen_t size) noexcept {
+  if (kq::was_reset(descriptor))
+    return static_cast<int>(failed_with(level == IPPROTO_TCP ? ECONNRESET : EINVAL));
+  return static_cast<int>(::syscall(SYS_setsockopt, descriptor, level, name, value, size));
+}
+
+HIDDEN int shutdown(int descriptor, int how) noexcept {
+  if (kq::was_reset(descriptor)) return static_cast<int>(failed_with(EINVAL));
+  return static_cast<int>(::syscall(SYS_shutdown, descriptor, how));
 }

@@ -9,6 +9,8 @@
 #define IPV6_V6ONLY 27
 #define INET6_ADDRSTRLEN 46
 
+#define IN6_IS_ADDR_UNSPECIFIED(address) portside_is_unspecified(address)
+
 struct in_addr {
   uint32_t s_addr;
 };
@@ -33,6 +35,12 @@ struct sockaddr_in6 {
   in6_addr sin6_addr;
   uint32_t sin6_scope_id;
 };
+
+inline bool portside_is_unspecified(const in6_addr* address) {
+  for (const uint8_t byte : address->s6_addr)
+    if (byte != 0) return false;
+  return true;
+}
 
 extern "C" {
 uint16_t htons(uint16_t);

@@ -3,3 +3,5 @@
 
 #define TCP_NODELAY 1
 #define TCP_KEEPIDLE 3
+#define TCP_KEEPINTVL 5
+#define TCP_KEEPCNT 6

@@ -1,0 +1,26 @@
+/** npm run attack: hostile programs at random, over an addon built with sanitizers; --plain: over the usual one. */
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { buildAddon } from "./lib/addon.mjs";
+import { build } from "./lib/build.mjs";
+import { main } from "./lib/fail.mjs";
+import { addonPath, root } from "./lib/paths.mjs";
+import { sanitizerEnvironment, sanitizerLinkerFlags } from "./lib/sanitizers.mjs";
+
+const folder = "build-asan"; // the same as npm run test:asan's
+
+await main(async () => {
+  await build({ quiet: true });
+  const environment = process.argv.includes("--plain") ? {} : await sanitized();
+  const { attack } = await import(pathToFileURL(join(root, "dist/bench/attack/run.js")).href);
+  if ((await attack(environment)) > 0) process.exitCode = 1;
+});
+
+async function sanitized() {
+  await buildAddon({
+    folder,
+    quiet: true,
+    variables: ["PORTSIDE_SANITIZE=ON", `CMAKE_SHARED_LINKER_FLAGS=${sanitizerLinkerFlags}`],
+  });
+  return { ...(await sanitizerEnvironment()), PORTSIDE_ADDON: addonPath(folder) };
+}

@@ -1,0 +1,102 @@
+import { types } from "node:util";
+import { byteLength, encoded, mostBytes, type Part, type Parts } from "./bytes.js";
+import type { Core } from "./core.js";
+import { Opcode, SubmissionFlag } from "./names.js";
+import { PendingSend } from "./pending.js";
+import { smallSend } from "./rings.js";
+import { inner, type TcpSocket } from "./socket.js";
+
+const { isUint8Array } = types;
+
+/** The ways that bytes take out of JavaScript: through the rings while they are few, else straight from where they lie. */
+export class Sending {
+  readonly #core: Core;
+  #placedAt = 0;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** A send that nobody waits for. */
+  write(socket: TcpSocket, index: number, generation: number, parts: Parts): void {
+    const { rings, native } = this.#core;
+    const length = this.#place(parts);
+    if (length < 0) {
+      inner.heldBack(socket, native.send(index, generation, 0, SubmissionFlag.answered, largeParts(parts)));
+    } else {
+      const flags = inner.account(socket, length);
+      rings.submit(Opcode.send, index, generation, 0, this.#placedAt, length, flags);
+    }
+  }
+
+  /** A send that an operation waits for. */
+  send(index: number, generation: number, token: number, parts: Parts): void {
+    const { rings, native } = this.#core;
+    const length = this.#place(parts);
+    if (length < 0) native.send(index, generation, token, SubmissionFlag.none, largeParts(parts));
+    else rings.submit(Opcode.send, index, generation, token, this.#placedAt, length, 0);
+  }
+
+  /**
+   * A send that a promise waits for: handed over at once, as most are done at once, and then cost neither a completion
+   * nor a turn.
+   */
+  sendNow(
+    socket: TcpSocket,
+    index: number,
+    generation: number,
+    parts: Parts,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const core = this.#core;
+    const { rings } = core;
+    const flags = inner.hasSends(socket) ? SubmissionFlag.none : SubmissionFlag.answered;
+    let length = this.#place(parts);
+    const large = length < 0 ? largeParts(parts) : undefined; // a text may be too long to be encoded
+    const token = core.takeToken();
+    let left: number;
+    if (large === undefined) {
+      rings.submit(Opcode.send, index, generation, token, this.#placedAt, length, flags);
+      rings.flush();
+      left = rings.left;
+    } else {
+      length = mostBytes(large);
+      left = core.native.send(index, generation, token, flags, large);
+    }
+    if (left === 0 && flags !== SubmissionFlag.none) {
+      core.giveBack(token);
+      return Promise.resolve(length);
+    }
+    inner.sendBegins(socket);
+    const pending = new PendingSend(socket);
+    core.expectAt(token, pending);
+    return pending.submitted(core, token, signal);
+  }
+
+  // Puts bytes where a submission can name them; returns how many, or -1 when they are too many for that.
+  #place(parts: Parts): number {
+    const { rings } = this.#core;
+    if (isUint8Array(parts)) {
+      const length = byteLength(parts);
+      if (length > smallSend) {
+        // A borrowed view goes out from where it was received.
+        this.#placedAt = rings.receivedOffset(parts);
+        return this.#placedAt < 0 ? -1 : length;
+      }
+      this.#placedAt = rings.reserve(length);
+      return rings.place(parts, this.#placedAt);
+    }
+    if (mostBytes(parts) > smallSend) return -1;
+    const start = rings.reserve(smallSend);
+    this.#placedAt = start;
+    if (typeof parts === "string") return rings.place(parts, start);
+    let end = start;
+    for (let i = 0; i < parts.length; i++) end += rings.place(parts[i] as Part, end);
+    return end - start;
+  }
+}
+
+function largeParts(parts: Parts): Uint8Array | readonly Uint8Array[] {
+  if (typeof parts === "string" || isUint8Array(parts)) return encoded(parts);
+  return parts.map(encoded);
+}
