@@ -1,7 +1,7 @@
 // What a runtime has to be able to do, for scripts/test-runtimes.mjs: prints one line a check, and ends by itself.
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { clearInterval, setInterval, setTimeout } from "node:timers";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { CompletionPort, connect, listen } from "portside";
 
@@ -208,7 +208,6 @@ async function main() {
     console.log("FAILED the whole: it does not end");
     process.exit(1);
   }, 60_000);
-  late.unref();
   console.log(`waker ${CompletionPort.default.waker}`);
   for (const [name, body] of Object.entries(checks)) {
     try {
@@ -219,6 +218,7 @@ async function main() {
       process.exitCode = 1;
     }
   }
+  clearTimeout(late); // which also kept the process while only values were posted
   console.log("end");
 }
 
