@@ -34,9 +34,13 @@ class CompletionQueue {
     return false;
   }
 
-  // Everything that stands in line now has passed when passed_by(line_end()) is true.
-  std::uint64_t line_end() const { return joined_; }
-  bool passed_by(std::uint64_t end) const { return joined_ - line_.size() >= end; }
+  // Everything that stands in line now has passed when passed_by(line_end()) is true. The places wrap, and
+  // none of them is 0.
+  std::uint32_t line_end() const { return joined_ == 0 ? 1 : joined_; }
+  bool passed_by(std::uint32_t end) const {
+    const auto passed = joined_ - static_cast<std::uint32_t>(line_.size());
+    return static_cast<std::int32_t>(passed - end) >= 0;
+  }
 
   // For what the kernel brought: ahead of the line, which must not hold the kernel up. The caller has made
   // sure that nothing of the same handle stands in line, so no handle sees its completions out of order.
@@ -89,7 +93,7 @@ class CompletionQueue {
   std::uint32_t count_ = 0;
   bool published_ = false;
   std::deque<Completion> line_;
-  std::uint64_t joined_ = 0;  // ever
+  std::uint32_t joined_ = 0;
 };
 
 }  // namespace portside

@@ -51,7 +51,7 @@ void StreamBackend::accepting_works(Handle& handle) {
 void StreamBackend::expired(Timer& timer) {
   if (&timer == &memory_timer_) return retry_short_of_memory();
   Handle& handle = handles_.at(static_cast<HandleTimer&>(timer).index);
-  if (handle.flushing == &timer) return look_at_flushing(handle);
+  if (handle.kind == HandleKind::stream) return look_at_flushing(handle);
   std::erase(short_listeners_, handle.index);
   make_ready(handle);
 }

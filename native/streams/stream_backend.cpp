@@ -28,7 +28,7 @@ void StreamBackend::abandon() {
     for (auto* list : {&handle.waiting, &handle.sends}) {
       while (Operation* operation = list->take_first()) {
         parts_.operations.remove(*operation);
-        dispose(operation);
+        portside::dispose(operation);
       }
     }
     drop(handle, true);
@@ -51,20 +51,23 @@ StreamHandle& StreamBackend::add_handle(int descriptor, HandleKind kind) {
   return handle;
 }
 
+template <typename State>
+void StreamBackend::dispose(State* state) {
+  if (state && state->active()) parts_.timers.stop(*state);
+  delete state;
+}
+
 // Gives back what the OS lent. The slot stays until JavaScript has heard that the handle is closed.
 void StreamBackend::drop(Handle& handle, bool reset) {
   if (handle.queued) ready_.remove(handle);
   handle.queued = false;
   if (handle.descriptor >= 0) let_go(handle, reset);
   handle.descriptor = -1;
-  if (ListenerState* listener = std::exchange(handle.listener, nullptr)) {
-    if (listener->active()) parts_.timers.stop(*listener);
+  if (handle.kind == HandleKind::listener) {
     std::erase(short_listeners_, handle.index);
-    delete listener;
-  }
-  if (FlushingState* flushing = std::exchange(handle.flushing, nullptr)) {
-    if (flushing->active()) parts_.timers.stop(*flushing);
-    delete flushing;
+    dispose(std::exchange(handle.listener, nullptr));
+  } else if (handle.kind == HandleKind::stream) {
+    dispose(std::exchange(handle.flushing, nullptr));
   }
 }
 
@@ -220,7 +223,7 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   completion.bytes_sent = operation.done + operation.posted;
   if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) completion.offset = of_sending;
   finish(&handle, operation.token, completion);
-  dispose(&operation);
+  portside::dispose(&operation);
 }
 
 Operation& StreamBackend::make_operation(Handle& handle, List<Operation>& list, std::uint32_t token,

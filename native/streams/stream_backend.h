@@ -117,6 +117,8 @@ class StreamBackend : public Backend {
   HandleTable<Handle> handles_;
 
  private:
+  template <typename State>
+  void dispose(State* state);
   void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
   void keep_ends(const Handle& handle, Completion& closed);

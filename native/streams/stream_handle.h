@@ -33,21 +33,22 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool referenced : 1 = true;
   bool receive_later : 1 = false;  // the OS had no memory for it: tried again by the clock
   bool send_later : 1 = false;
-  std::uint32_t in_line = 0;  // completions that have not reached the ring
-  std::uint32_t barriers = 0;  // those of them that are not of sends: no receive passes them
-  std::uint64_t turn_comes = 0;  // where the line ended when a receive first had to wait for it
-  Error failure;              // the connection is lost: what every later operation hears
-  std::uint32_t unread = 0;   // bytes that the kernel's queue said are there, where it says so
+  std::uint32_t in_line = 0;     // completions that have not reached the ring
+  std::uint32_t barriers = 0;    // those of them that are not of sends: no receive passes them
+  std::uint32_t turn_comes = 0;  // where the line ended when a receive first had to wait for it; 0: it did not
+  std::uint32_t unread = 0;      // bytes that the kernel's queue said are there, where it says so
+  Error failure;                 // the connection is lost: what every later operation hears
   List<Operation> sends;      // sends and the shutdown, in order
   List<Operation> waiting;    // receives; accepts of a listener; the connect
-  struct ListenerState* listener = nullptr;
+  union {
+    struct ListenerState* listener = nullptr;
+    struct FlushingState* flushing;  // of a stream, while close() waits for what is queued
+  };
   struct HandleExtension* extension = nullptr;  // what a backend keeps besides
   KeptEnd peer;                                 // where the other end is, once it is connected
   Error reported;  // what the kernel's queue said is wrong, where it says so; the socket itself goes first
-  std::uint64_t unawaited = 0;               // bytes among `sends` that nobody waits for
-  struct FlushingState* flushing = nullptr;  // while close() waits for what is queued
+  std::uint64_t unawaited = 0;  // bytes among `sends` that nobody waits for
 };
-static_assert(sizeof(StreamHandle) == 128);
 
 // A timer of one handle's.
 struct HandleTimer : Timer {
