@@ -1,18 +1,23 @@
-/** npm run test:versions: the suite on the other supported versions of Node, with the same addon. */
+/**
+ * npm run test:versions: the suite on the other supported versions of Node, with the same addon. "--node 26" chooses one
+ * of them; the other arguments go to vitest.
+ */
 import { build } from "./lib/build.mjs";
 import { main } from "./lib/fail.mjs";
 import { nodeBinary } from "./lib/node-versions.mjs";
 import { runSuite } from "./lib/suite.mjs";
 import { Tally } from "./lib/tally.mjs";
+import { chosenVersions } from "./lib/versions.mjs";
 
-const versions = [22, 24];
+const versions = [22, 24, 26];
 
 await main(async () => {
   await build({ quiet: true });
   const tally = new Tally();
-  for (const version of versions) {
+  const { chosen, args } = chosenVersions(process.argv.slice(2), versions);
+  for (const version of chosen) {
     const node = await nodeBinary(version);
-    await runSuite(tally, { label: `Node ${version}`, node, args: process.argv.slice(2) });
+    await runSuite(tally, { label: `Node ${version}`, node, args });
   }
   tally.close();
 });

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { type PortsideError, rangeError, typeError } from "./errors.js";
 import { ofDataView, ofTypedArray } from "./intrinsics.js";

@@ -1,4 +1,4 @@
-import { DefaultSerializer, deserialize } from "node:v8";
+import { DefaultSerializer, deserialize, serialize } from "node:v8";
 
 // A packet travels as bytes: memory that is shared would silently stop being so.
 class PacketSerializer extends DefaultSerializer {
@@ -22,10 +22,20 @@ function refuseShared(): never {
   );
 }
 
+/** Bun has the function only, and not the class, of which it throws an error; it clones by the same rules. */
+function makeSerializer(): PacketSerializer | undefined {
+  try {
+    return new PacketSerializer();
+  } catch {
+    return undefined;
+  }
+}
+
 /** A structured clone of a value, as bytes. Throws a `DataCloneError` for what cannot be cloned. */
 export function clone(value: unknown): Uint8Array {
   try {
-    const serializer = new PacketSerializer();
+    const serializer = makeSerializer();
+    if (!serializer) return serialize(value);
     serializer.writeHeader();
     serializer.writeValue(value);
     return serializer.releaseBuffer();

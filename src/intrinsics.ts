@@ -2,6 +2,8 @@
 // a lie (an own `byteLength`, a subclass with a getter), and whoever replaces a built-in later must not get to see the
 // engine's memory as its `this` or its argument: these tell the truth, and run nobody's code.
 
+import { Buffer } from "node:buffer";
+
 type Method<This, Args extends unknown[], Result> = (this: This, ...args: Args) => Result;
 
 /** A method as a function of its `this`. */

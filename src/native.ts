@@ -1,6 +1,5 @@
-import { createRequire } from "node:module";
-import { addonCandidates } from "../platforms/rooms.js";
 import { type PortsideErrorDetails, systemError } from "./errors.js";
+import { loadAddon } from "./load_addon.js";
 
 /** An error as the addon tells it: an index into `errorNames`, and the OS's own number. */
 export interface NativeError {
@@ -157,22 +156,7 @@ interface Addon {
   backends: string[];
 }
 
-function load(): Addon {
-  const require = createRequire(import.meta.url);
-  const tried: string[] = [];
-  for (const candidate of addonCandidates()) {
-    try {
-      return require(candidate) as Addon;
-    } catch (error) {
-      tried.push(`${candidate}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  throw new Error(
-    `Portside's native part cannot be loaded; run "npm run build". Tried:\n${tried.join("\n")}`,
-  );
-}
-
-export const addon: Addon = load();
+export const addon = loadAddon() as Addon;
 
 export function errorName(code: number): string {
   return addon.errorNames[code] ?? "UNKNOWN";

@@ -1,6 +1,7 @@
 import { type InspectOptions, inspect } from "node:util";
 import { system } from "../platforms/rooms.js";
 import { Core, post } from "./core.js";
+import { variable } from "./environment.js";
 import { closedError, typeError, valueError } from "./errors.js";
 import { inspectAs } from "./inspecting.js";
 import { addon, type NativeStats } from "./native.js";
@@ -174,7 +175,7 @@ function checkPosted(event: unknown, listener: unknown): void {
 }
 
 function backendOf(option: unknown): BackendName {
-  const name = option ?? process.env.PORTSIDE_BACKEND ?? addon.backends[0];
+  const name = option ?? variable("PORTSIDE_BACKEND") ?? addon.backends[0];
   if (typeof name !== "string") throw typeError("options.backend", "a backend's name", name);
   if (!addon.backends.includes(name)) {
     throw valueError("backend", `must be one that this system has (${addon.backends.join(", ")})`, name);
@@ -183,7 +184,7 @@ function backendOf(option: unknown): BackendName {
 }
 
 function wakerOf(option: unknown): "loop" | "thread" {
-  const name = option ?? process.env.PORTSIDE_WAKER ?? (system.loopIsNestable() ? "loop" : "thread");
+  const name = option ?? variable("PORTSIDE_WAKER") ?? (system.loopIsNestable() ? "loop" : "thread");
   if (name !== "loop" && name !== "thread") throw valueError("waker", 'must be "loop" or "thread"', name);
   return name;
 }

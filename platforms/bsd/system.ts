@@ -77,8 +77,15 @@ function perProcess(): number | undefined {
   return systemCalls().setting("kern.maxfilesperproc");
 }
 
+// Main thread only: koffi ends the process when its worker is terminated within one of its calls, and the limit is the
+// whole process's. Returns what the limit is then: where koffi does not load (a system that it has no binary for, a
+// runtime that forbids it), it stays as it is.
 function raise(): number {
-  return raiseSoftLimit({ ...readLimits(), perProcess: perProcess(), set: writeSoft });
+  try {
+    return raiseSoftLimit({ ...readLimits(), perProcess: perProcess(), set: writeSoft });
+  } catch {
+    return inheritedLimit();
+  }
 }
 
 /** The kernel grants no more than kern.maxfilesperproc, whatever the soft limit says. */
@@ -86,15 +93,14 @@ function granted(): number {
   return Math.min(readLimits().soft, perProcess() ?? Number.POSITIVE_INFINITY);
 }
 
-// koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
-// the main thread raises it, and workers only ask a shell, which inherits it.
-let workerLimit: number | undefined;
-function limitForWorkers(): number {
-  if (workerLimit !== undefined) return workerLimit;
+// As a shell tells it, which inherits it from this process.
+let inherited: number | undefined;
+function inheritedLimit(): number {
+  if (inherited !== undefined) return inherited;
   try {
     const ask = "ulimit -n; sysctl -n kern.maxfilesperproc 2>/dev/null || true";
-    workerLimit = smallestLimit(execFileSync("/bin/sh", ["-c", ask], { encoding: "latin1" }));
-    return workerLimit;
+    inherited = smallestLimit(execFileSync("/bin/sh", ["-c", ask], { encoding: "latin1" }));
+    return inherited;
   } catch {
     return 0; // no process can be started now; the next call tries again
   }
@@ -105,15 +111,17 @@ function ps(column: string, pid: number): string {
 }
 
 export const system: System = {
-  description: `${type() === "Darwin" ? "macOS, Darwin" : type()} ${release()}`,
+  get description() {
+    return `${type() === "Darwin" ? "macOS, Darwin" : type()} ${release()}`;
+  },
 
   // Bun has no libuv below it and ends the process in uv_poll_init; Deno fires a poll handle once only.
   loopIsNestable: () => process.versions.bun === undefined && process.versions.deno === undefined,
 
-  descriptorLimit: () => (isMainThread ? granted() : limitForWorkers()),
+  descriptorLimit: () => (calls ? granted() : inheritedLimit()),
 
   raiseDescriptorLimit() {
-    if (!isMainThread) return limitForWorkers();
+    if (!isMainThread) return inheritedLimit();
     raised ??= raise();
     return raised;
   },

@@ -21,7 +21,7 @@ let raised: number | undefined;
 function limitCalls(): LimitCalls {
   if (calls) return calls;
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-  const libc = koffi.load("libc.so.6");
+  const libc = koffi.load(null); // whatever C library this process has: glibc and musl name theirs differently
   const limits = koffi.struct({ soft: "uint64_t", hard: "uint64_t" });
   calls = {
     get: libc.func("getrlimit", "int", [
@@ -33,23 +33,35 @@ function limitCalls(): LimitCalls {
   return calls;
 }
 
-// koffi ends the process when its worker is terminated within one of its calls; the limit is the whole process's, so
-// the main thread raises it, and workers only read it (proc(5)).
-let lastWorkerLimit = 0;
-function limitForWorkers(): number {
+// proc(5) tells the limit too, but cannot change it.
+let lastListed = 0;
+function listedLimit(): number {
   try {
     const match = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-    if (match) lastWorkerLimit = Number(match[1]);
+    if (match) lastListed = Number(match[1]);
   } catch {
-    // The process is out of descriptors: the limit is what it was.
+    // The process is out of descriptors, or may not read the file: the limit is what it was.
   }
-  return lastWorkerLimit;
+  return lastListed;
 }
 
 function readLimits(): { soft: number; hard: number } {
   const limits: Limits = { soft: 0, hard: 0 };
   if (limitCalls().get(descriptors, limits) !== 0) throw new Error("getrlimit(RLIMIT_NOFILE) fails");
   return { soft: Number(limits.soft), hard: Number(limits.hard) };
+}
+
+// Main thread only: koffi ends the process when its worker is terminated within one of its calls, and the limit is the
+// whole process's. Returns what the limit is then: where koffi does not load (a system that it has no binary for, a
+// runtime that forbids it), it stays as it is.
+function raise(): number {
+  try {
+    const { soft, hard } = readLimits();
+    const refused = soft < hard && limitCalls().set(descriptors, { soft: hard, hard }) !== 0;
+    return refused ? soft : hard;
+  } catch {
+    return listedLimit();
+  }
 }
 
 // proc(5): the second field of /proc/<pid>/statm is the resident set, in pages; 4096 bytes on what Node runs on, but
@@ -60,31 +72,32 @@ function residentOf(pid: number | "self"): number {
   return match ? Number(match[1]) * 1024 : 0;
 }
 
-// A process that is out of descriptors cannot open a file: then the most it ever held is the next best answer.
+// A process that is out of descriptors, or that may not read the file (Deno), cannot open it: then the most it ever held
+// is the next best answer, and none where the runtime does not know that.
 function ownResident(): number {
   try {
     return residentOf("self");
   } catch {
-    return process.resourceUsage().maxRSS * 1024;
+    const { resourceUsage } = process as Partial<typeof process>; // Deno before 2.1 lacks it
+    return (resourceUsage?.().maxRSS ?? 0) * 1024;
   }
 }
 
 const ticksPerSecond = 100; // USER_HZ, the same on every architecture Node runs on (proc(5), sysconf(3))
 
 export const system: System = {
-  description: `Linux ${release()}`,
+  get description() {
+    return `Linux ${release()}`;
+  },
 
   // Bun has no libuv below it and ends the process in uv_poll_init; Deno fires a poll handle once only.
   loopIsNestable: () => process.versions.bun === undefined && process.versions.deno === undefined,
 
-  descriptorLimit: () => (isMainThread ? readLimits().soft : limitForWorkers()),
+  descriptorLimit: () => (calls ? readLimits().soft : listedLimit()),
 
   raiseDescriptorLimit() {
-    if (raised !== undefined) return raised;
-    if (!isMainThread) return limitForWorkers();
-    const { soft, hard } = readLimits();
-    const refused = soft < hard && limitCalls().set(descriptors, { soft: hard, hard }) !== 0;
-    raised = refused ? soft : hard;
+    if (!isMainThread) return listedLimit();
+    raised ??= raise();
     return raised;
   },
 

@@ -25,7 +25,7 @@ export async function install(folder, packages) {
 }
 
 /** Windows starts npm.cmd in a shell only, and there is a way around it: npm says where its own script is. */
-function runNpm(args, options) {
+export function runNpm(args, options) {
   const script = process.env.npm_execpath;
   return script ? run(process.execPath, [script, ...args], options) : run("npm", args, options);
 }
