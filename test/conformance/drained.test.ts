@@ -181,6 +181,21 @@ describe("drained() in pull style", () => {
     await ending;
   });
 
+  it("behind a shutdown() that is cancelled sends no FIN of its own", async () => {
+    await using scope = new Scope();
+    const { client, server, data } = await stalled(scope);
+    const controller = new AbortController();
+    const ending = failure(client.shutdown({ signal: controller.signal }), "ECANCELED");
+    const drained = client.drained();
+    controller.abort();
+    await ending;
+    expect(client.write("goes on")).toBe(false);
+    const [all] = await Promise.all([receive(server, data.length + 7), drained]);
+    expect(all.subarray(data.length).toString()).toBe("goes on");
+    expect(await client.send(", and on")).toBe(8);
+    expect((await receive(server, 8)).toString()).toBe(", and on");
+  });
+
   it.each(["close", "reset"] as const)(
     "is ended by %s() with ECANCELED, before that is done",
     async (way) => {

@@ -108,8 +108,8 @@ function lies(length: number, seed: number): [string, View | ArrayBuffer, Uint8A
     of("no prototype", bytes(), {}, null),
     of("a list's prototype", bytes(), {}, Array.prototype),
     of("a DataView's prototype", bytes(), {}, DataView.prototype),
-    ["a subclass whose getters lie", new Subclass(bytes()), bytes()],
-    ["an ArrayBuffer that lies", lying(whole, allAsked) as SendData, bytes()],
+    ["a subclass whose getters lie", new Subclass(bytes().buffer), bytes()],
+    ["an ArrayBuffer that lies", lying(whole, allAsked), bytes()],
     of("a view that tracks a resizable buffer's length", tracking, { byteLength: value(0) }),
     of("a view of shared memory", shared, { buffer: value(null) }),
   ];
