@@ -51,6 +51,7 @@ const socketNames = [
     "send",
     "setKeepAlive",
     "setNoDelay",
+    "setUserTimeout",
     "shutdown",
   ],
   ...["toJSON", "unref", "writableLength", "write"],
