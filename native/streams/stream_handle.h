@@ -35,8 +35,8 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool send_later : 1 = false;
   std::uint32_t in_line = 0;   // completions that have not reached the ring
   std::uint32_t barriers = 0;  // those of them that are not of sends: no receive passes them
-  std::uint32_t turn_comes =
-      0;                     // where the line ended when a receive first had to wait for it; 0: it did not
+  // Where the line ended when a receive first had to wait for it; 0: it did not.
+  std::uint32_t turn_comes = 0;
   std::uint32_t unread = 0;  // bytes that the kernel's queue said are there, where it says so
   Error failure;             // the connection is lost: what every later operation hears
   List<Operation> sends;     // sends and the shutdown, in order
@@ -50,12 +50,12 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   Error reported;  // what the kernel's queue said is wrong, where it says so; the socket itself goes first
   std::uint64_t unawaited = 0;  // bytes among `sends` that nobody waits for
 };
+static_assert(sizeof(StreamHandle) <= 128);
 
 // A timer of one handle's.
 struct HandleTimer : Timer {
   std::uint32_t index = 0;
 };
-static_assert(sizeof(StreamHandle) == 128);
 
 // What only listeners have. The timer runs while accepting pauses.
 struct ListenerState : HandleTimer {
