@@ -50,8 +50,8 @@ PortCore::Refusal PortCore::start(const PortParameters& parameters) {
                               .batch = parameters.batch,
                               .polls = parameters.polls,
                               .counters_start = parameters.counters_start};
-  engine_ = std::make_unique<Engine>(options, Rings(rings_.data(), received_.data()),
-                                     [this] { return deliver(); });
+  engine_ =
+      std::make_unique<Engine>(options, Rings(rings_.data(), received_.data()), [this] { return deliver(); });
   if (const Error error = engine_->open()) return {error, "a descriptor for the kernel's queue"};
   // A worker that is terminated with an open handle in its loop aborts the process.
   if (napi_add_async_cleanup_hook(env_, environment_ends, this, &cleanup_) != napi_ok)
@@ -168,7 +168,7 @@ void PortCore::close() {
 void PortCore::environment_ends(napi_async_cleanup_hook_handle /*handle*/, void* data) {
   auto* core = static_cast<PortCore*>(data);
   // Last words: what was submitted and not yet taken. Nobody can be told how it went.
-  if (!core->closing_) core->take_submissions();
+  if (!core->closing_ && has_values_at_end(core->env_)) core->take_submissions();
   core->close();
 }
 
