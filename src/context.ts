@@ -19,7 +19,17 @@ const runInScope = Function.prototype.call.bind(AsyncResource.prototype.runInAsy
  * Before Node 24 `enterWith()` writes into the resource that is being run in, where the next handler would find it: each
  * call then gets a copy of its own. Later versions write into a frame that ends with the call.
  */
-const resourcesKeepStores = "_enable" in AsyncLocalStorage.prototype;
+const resourcesKeepStores = "_enable" in AsyncLocalStorage.prototype && canBeCopied();
+
+/** Bun has that name too, but resources with private fields, which a copy lacks. */
+function canBeCopied(): boolean {
+  try {
+    runInScope({ ...new AsyncResource("Portside", options) } as Context, () => {}, undefined);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export function currentContext(): Context {
   return new AsyncResource("Portside", options);

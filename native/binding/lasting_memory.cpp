@@ -1,9 +1,16 @@
 #include "lasting_memory.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace portside {
+
+bool has_values_at_end(napi_env env) {
+  const napi_node_version* version = nullptr;
+  return napi_get_node_version(env, &version) == napi_ok && std::strcmp(version->release, "Deno") != 0;
+}
+
 namespace {
 
 // What one ArrayBuffer holds of a block.
@@ -20,6 +27,7 @@ void environment_ends(void* data) {
   auto* share = static_cast<Share*>(data);
   share->hooked = false;
   napi_handle_scope scope = nullptr;
+  if (!has_values_at_end(share->env)) return share->block->retain();
   if (napi_open_handle_scope(share->env, &scope) != napi_ok) return share->block->retain();
   napi_value array_buffer = nullptr;
   bool detached = false;

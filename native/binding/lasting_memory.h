@@ -12,6 +12,9 @@
 
 namespace portside {
 
+// Whether JavaScript's values can be looked at while the environment ends. Deno has no scope for them then.
+bool has_values_at_end(napi_env env);
+
 class MemoryBlock {
  public:
   // Zeroed; pages that nobody touches cost nothing. Null when there is no memory.

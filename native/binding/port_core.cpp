@@ -171,7 +171,7 @@ void PortCore::close() {
 void PortCore::environment_ends(napi_async_cleanup_hook_handle /*handle*/, void* data) {
   auto* core = static_cast<PortCore*>(data);
   // Last words: what was submitted and not yet taken. Nobody can be told how it went.
-  if (!core->closing_) core->take_submissions();
+  if (!core->closing_ && has_values_at_end(core->env_)) core->take_submissions();
   core->close();
 }
 
