@@ -4,6 +4,7 @@ import {
   CompletionPort,
   connect,
   listen,
+  type Operation,
   type PortsideError,
   type TcpListener,
   type TcpSocket,
@@ -52,7 +53,8 @@ const traces = [
   Buffer.from(marker).toString("base64").slice(0, 20),
 ];
 
-function check(value: unknown): void {
+function check(value: TcpSocket | TcpListener | CompletionPort | Operation): void {
+  expect(inspect(value)).toBe(`${value.constructor.name} ${inspect(value.toJSON(), { depth: 2 })}`);
   for (const [way, show] of shown) {
     const text = show(value);
     expect(text.length, `${way}\n${text.slice(0, 2000)}`).toBeLessThan(1024);
