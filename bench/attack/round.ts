@@ -70,7 +70,7 @@ function isOwn(error: unknown): boolean {
   const stack = error instanceof Error ? String(error.stack) : undefined;
   return (
     stack !== undefined &&
-    (/\bproxy\b|not a function[^]*\bat callIn\b/i.test(stack) || !stack.includes(engine))
+    (/\bproxy\b|not a function[\s\S]*\bat callIn\b/i.test(stack) || !stack.includes(engine))
   );
 }
 
