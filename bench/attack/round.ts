@@ -64,11 +64,14 @@ async function run(): Promise<void> {
   if (kind.ending === "exit") process.exit(0);
 }
 
-/** An attacker's own error: thrown on purpose, or by a proxy of his, or where the engine was not even called. */
+/** An attacker's own error: thrown on purpose, by a proxy or a handler of his that is none, or outside the engine. */
 function isOwn(error: unknown): boolean {
   if (error instanceof AttackError) return true;
   const stack = error instanceof Error ? String(error.stack) : undefined;
-  return stack !== undefined && (/\bproxy\b/i.test(stack) || !stack.includes(engine));
+  return (
+    stack !== undefined &&
+    (/\bproxy\b|not a function[\s\S]*\bat callIn\b/i.test(stack) || !stack.includes(engine))
+  );
 }
 
 async function checkDescriptors(before: number): Promise<void> {

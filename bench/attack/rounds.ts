@@ -20,7 +20,7 @@ const mixed: RoundKind = {
     ...(["many ports", "garbage by post", "ended workers"] as const),
   ],
   lanes: 3,
-  seconds: 5,
+  seconds: 4,
   victims: true,
   ending: "by itself",
 };
@@ -36,7 +36,7 @@ const walked: RoundKind = {
 const native: RoundKind = {
   attacks: ["native part"],
   lanes: 1,
-  seconds: 4,
+  seconds: 3,
   victims: true,
   ending: "exit",
   anyError: true,
@@ -53,7 +53,7 @@ const clocks: RoundKind = {
 const prototypes: RoundKind = {
   attacks: ["patched prototypes"],
   lanes: 1,
-  seconds: 4,
+  seconds: 3,
   victims: false,
   ending: "exit",
   anyError: true,
@@ -67,7 +67,7 @@ const leaving: RoundKind = {
   ending: "exit code 37",
 };
 
-/** A run goes through them in this order, again and again. */
+/** A run goes through them in this order, again and again: an odd number, so that each meets both wakers. */
 export const roundKinds = {
   mixed,
   walked,

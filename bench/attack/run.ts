@@ -51,7 +51,7 @@ export async function attack(environment: Environment): Promise<number> {
   let failed = 0;
   let rounds = 0;
   for (; rounds < 1 || performance.now() < end; rounds++) {
-    const name = names[Math.floor(rounds / wakers.length) % names.length] as RoundName;
+    const name = names[rounds % names.length] as RoundName;
     const options = { name, seed: random.integer(1, 999_999_999), seconds: roundKinds[name].seconds };
     const chosen = wakers[rounds % wakers.length] as string;
     const verdict = await judge(options, { ...environment, PORTSIDE_WAKER: chosen });
