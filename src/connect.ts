@@ -62,9 +62,12 @@ const handlerNames = new Set<string>([...socketHandlerNames, "shortage"]);
 /**
  * Connects. With handlers the socket is in push style, and `open` runs before the promise resolves. Errors:
  * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses that of the one that
- * failed first, with all of them in `errors`.
+ * failed first, with all of them in `errors`. `Data` is the type of the socket's `data`.
  */
-export async function connect(options: ConnectOptions, handlers?: SocketHandlers): Promise<TcpSocket> {
+export async function connect<Data = unknown>(
+  options: ConnectOptions,
+  handlers?: SocketHandlers<Data>,
+): Promise<TcpSocket<Data>> {
   checkOptions(options ?? null, optionNames);
   checkHandlers(handlers, handlerNames);
   const host = hostOf("options.host", options.host, "localhost") as string;
@@ -74,7 +77,7 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const family = familyFrom(localAddress, familyOptionOf(options.family));
   const localPort = portOf("options.localPort", options.localPort, 0, 0);
   const settings = settingsOf(options);
-  const style = styleOf(options, handlers);
+  const style = styleOf(options, handlers as SocketHandlers | undefined);
   const timeoutOption = options.timeout;
   const timeout = timeoutOption === undefined ? undefined : integerOf("options.timeout", timeoutOption, 0, 1);
   const attemptDelay = integerOf("options.attemptDelay", options.attemptDelay, 250, 10);
@@ -82,7 +85,7 @@ export async function connect(options: ConnectOptions, handlers?: SocketHandlers
   const owner = coreOfOptions(options, "connect");
   const race = new ConnectRace({ owner, style, host, port, localAddress, localPort, settings, attemptDelay });
   // Awaited here, so that the stack of its error names the caller's line.
-  return await race.run(() => addressesOf(host, family, lookup), timeout, signal);
+  return (await race.run(() => addressesOf(host, family, lookup), timeout, signal)) as TcpSocket<Data>;
 }
 
 /** The family of addresses that can be reached from `localAddress`. */

@@ -1,6 +1,6 @@
 import { clone, restore } from "./clone.js";
 import { type Context, callIn, currentContext } from "./context.js";
-import { PortsideError, systemError } from "./errors.js";
+import { PortsideError, sentenceOf, systemError } from "./errors.js";
 import { undetachableMemory } from "./lasting_memory.js";
 import { listenerInner, type TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, Words } from "./names.js";
@@ -106,7 +106,9 @@ export class Core {
   /** A token that nobody is told of yet: {@link giveBack} or {@link expectAt} follows at once. */
   takeToken(): number {
     const token = this.#freeTokens.pop();
-    return token ?? this.#waiting.push(undefined) - 1;
+    if (token !== undefined) return token;
+    if (this.#waiting.length > addon.layout.maxToken) throw systemError("ENOBUFS", { syscall: "submit" });
+    return this.#waiting.push(undefined) - 1;
   }
 
   giveBack(token: number): void {
@@ -354,10 +356,21 @@ function openNative(
   }
 }
 
+/** Why the addon opened no port, and for want of what. */
+interface Refusal {
+  code: number;
+  native: number;
+  missing: string;
+}
+
 /** What is missing to open a port, whoever missed it. */
 function openError(error: unknown): PortsideError {
-  const refused = (error as { portside?: { code: number; native: number } } | null)?.portside;
-  if (refused) return systemError(errorName(refused.code), { syscall: "open", native: refused.native });
+  const refused = (error as { portside?: Refusal } | null)?.portside;
+  if (refused) {
+    const code = errorName(refused.code);
+    const said = `${refused.missing} is missing; ${sentenceOf(code)}`;
+    return systemError(code, { syscall: "open", native: refused.native }, said);
+  }
   // V8 says so when it has no memory for an array.
   return systemError(error instanceof RangeError ? "ENOMEM" : "UNKNOWN", { syscall: "open", cause: error });
 }

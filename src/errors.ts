@@ -83,10 +83,14 @@ export function place(details: PortsideErrorDetails): string {
   return details.port === undefined ? ` ${host}` : ` ${host}:${details.port}`;
 }
 
+export function sentenceOf(code: string): string {
+  return sentences[code] ?? "the system refuses";
+}
+
 /** An error of the OS, by its POSIX name. */
 export function systemError(code: string, details: PortsideErrorDetails, said?: string): PortsideError {
   const what = details.syscall === undefined ? "" : `${details.syscall}${place(details)}: `;
-  const sentence = said ?? sentences[code] ?? "the system refuses";
+  const sentence = said ?? sentenceOf(code);
   return new PortsideError(code, `${what}${code}, ${sentence}`, details);
 }
 

@@ -101,9 +101,13 @@ function familyIsMissing({ code }: PortsideError): boolean {
 /**
  * Listens. With handlers, every connection is theirs (push style); without, {@link TcpListener.accept} and `for await`
  * give the connections (pull style). Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, …, of several
- * addresses that of the first, with all of them in `errors`; `ERR_…` for what is wrong with the arguments.
+ * addresses that of the first, with all of them in `errors`; `ERR_…` for what is wrong with the arguments. `Data` is the
+ * type of its sockets' `data`.
  */
-export async function listen(options: ListenOptions = {}, handlers?: ListenHandlers): Promise<TcpListener> {
+export async function listen<Data = unknown>(
+  options: ListenOptions = {},
+  handlers?: ListenHandlers<Data>,
+): Promise<TcpListener<Data>> {
   checkOptions(options, optionNames);
   checkHandlers(handlers, handlerNames);
   const host = hostOf("options.host", options.host, undefined);
@@ -117,7 +121,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
     reusePort: booleanOf("options.reusePort", options.reusePort, false),
     ...acceptingOf(options),
   };
-  const style = styleOf(options, handlers);
+  const style = styleOf(options, handlers as ListenHandlers | undefined);
   const signal = signalOf(options, "listen");
   const owner = coreOfOptions(options, "listen");
   const open = (address: string): NativeHandle | NativeError =>
@@ -132,7 +136,7 @@ export async function listen(options: ListenOptions = {}, handlers?: ListenHandl
     handle = openFirst(host, addresses, parameters.port, open);
   }
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
-  return listenerInner.make(owner, handle, bound, style, signal);
+  return listenerInner.make(owner, handle, bound, style, signal) as TcpListener<Data>;
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {

@@ -70,6 +70,7 @@ export interface NativeStats {
   bytesReceived: number;
   bytesSent: number;
   bytesQueued: number;
+  bytesDropped: number;
   receiveBuffers: number;
   postedAccepts: number;
   postedReceives: number;

@@ -199,16 +199,13 @@ export class PendingShutdown extends Pending<void> {
 
 /** Everything before it has been handed over. */
 export class PendingDrained extends Pending<void> {
-  constructor(
-    private readonly socket: TcpSocket,
-    private readonly byShutdown: boolean,
-  ) {
+  constructor(private readonly socket: TcpSocket) {
     super();
-    if (!byShutdown) inner.sendBegins(socket);
+    inner.sendBegins(socket);
   }
 
   override settle(core: Core, outcome: Outcome): void {
-    if (!this.byShutdown) inner.sendEnds(this.socket);
+    inner.sendEnds(this.socket);
     super.settle(core, outcome);
   }
 

@@ -29,7 +29,7 @@ export interface PortStats extends NativeStats {
   waker: "loop" | "thread";
   /** Packets that `post()` brought. */
   posted: number;
-  /** Bytes that `write()` was given and that were dropped, as their connection had ended. */
+  /** Bytes that `write()` was given and that never reached the OS, as their connection had ended, or did. */
   bytesDropped: number;
   /** Descriptors this process may have. */
   descriptorLimit: number;
@@ -120,7 +120,7 @@ export class CompletionPort {
       waker: this.waker,
       ...native,
       posted: core.posted,
-      bytesDropped: core.dropped,
+      bytesDropped: native.bytesDropped + core.dropped,
       descriptorLimit: system.descriptorLimit(),
       residentMemory: system.ownResidentMemory(),
     };

@@ -215,9 +215,8 @@ export class TcpSocket<Data = unknown> {
       checkOptions(options, signalOptionNames);
       const signal = signalOf(options, "drained");
       this.#checkOpen("drained");
-      // Behind a FIN nothing can be sent, not even nothing: there a second FIN has to do, which sends nothing either.
-      const opcode = this.#isShutDown ? Opcode.shutdown : Opcode.send;
-      return this.#submit(opcode, new PendingDrained(this, opcode === Opcode.shutdown), 0, signal);
+      // No bytes at all can be sent behind a FIN, too; a second FIN would outlive a first one that is cancelled.
+      return this.#submit(Opcode.send, new PendingDrained(this), 0, signal);
     } catch (error) {
       return Promise.reject(error);
     }

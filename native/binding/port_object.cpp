@@ -220,7 +220,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   if (!core_) return env.Undefined();
   const Counters& counters = core_->engine().counters();
-  const std::array<std::pair<const char*, std::uint64_t>, 18> figures = {{
+  const std::array<std::pair<const char*, std::uint64_t>, 19> figures = {{
       {"handles", counters.handles},
       {"operations", counters.submitted - counters.completed},
       {"submitted", counters.submitted},
@@ -233,6 +233,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
       {"bytesReceived", counters.bytes_received},
       {"bytesSent", counters.bytes_sent},
       {"bytesQueued", counters.bytes_queued},
+      {"bytesDropped", counters.bytes_dropped},
       {"receiveBuffers", counters.receive_buffers},
       {"postedAccepts", counters.posted_accepts},
       {"postedReceives", counters.posted_receives},

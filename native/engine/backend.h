@@ -32,6 +32,7 @@ struct Counters {
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_queued = 0;
+  std::uint64_t bytes_dropped = 0;  // of sends nobody waits for, whose connection had ended
   std::uint32_t handles = 0;
   std::uint32_t receive_buffers = 0;  // memory that the OS holds for what may come
   std::uint32_t posted_accepts = 0;   // requests that the OS holds

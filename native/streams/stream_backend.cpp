@@ -231,6 +231,7 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   list.remove(operation);
   parts_.operations.remove(operation);
   parts_.counters.bytes_queued -= operation.left();
+  if (operation.token == 0 && error) parts_.counters.bytes_dropped += operation.left();
   if (operation.token == 0) handle.unawaited -= operation.left();
   Completion completion{};
   completion.result = result;
@@ -260,14 +261,21 @@ void StreamBackend::cancel_all(Handle& handle, List<Operation>& list) {
     complete(handle, list, *operation, canceled, 0);
 }
 
+// Behind a shutdown only others wait, and sends of no bytes.
+bool StreamBackend::awaits_shutdown(const Handle& handle) {
+  const Operation* operation = handle.sends.last();
+  while (operation && operation->opcode == Opcode::send && operation->size == 0)
+    operation = operation->previous;
+  return operation && operation->opcode == Opcode::shutdown;
+}
+
 void StreamBackend::cancel(Operation& operation) {
   Handle& handle = handles_.at(operation.index);
   if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) {
     const bool was_shutdown = operation.opcode == Opcode::shutdown;
     complete(handle, handle.sends, operation, canceled, 0);
-    // Without its FIN the stream can still be sent on, unless another shutdown waits: all that do are last.
-    const Operation* last = handle.sends.last();
-    if (was_shutdown) handle.send_ended = last && last->opcode == Opcode::shutdown;
+    // Without its FIN the stream can still be sent on, unless another shutdown waits.
+    if (was_shutdown) handle.send_ended = awaits_shutdown(handle);
     if (handle.sends.empty()) sends_are_out(handle);
     return;
   }
@@ -320,9 +328,7 @@ std::size_t StreamBackend::send(HandleId id, std::uint32_t token, std::span<cons
   Handle* handle = find(id);
   const bool fits = handle && is_for(handle->kind, Opcode::send);
   if (fits) return send_on(*handle, token, parts, flags);
-  Completion refused{};
-  refused.error = static_cast<std::int32_t>(handle ? ErrorCode::INVAL : stale_handle.code);
-  finish(nullptr, token, refused);
+  refuse_send(nullptr, token, handle ? Error{ErrorCode::INVAL, 0} : stale_handle, size_of(parts));
   return 1;
 }
 

@@ -38,8 +38,9 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
   if (flags & notify_drained) handle.notify = true;
   const std::size_t size = size_of(parts);
   const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
-  if (handle.failure || handle.send_ended) {
-    finish(&handle, token, result_of(ended, size, 0));
+  // Behind a FIN nothing can be sent; no bytes at all are a question whether those before it are out.
+  if (handle.failure || (handle.send_ended && size > 0)) {
+    refuse_send(&handle, token, ended, size);
     if (token == 0 && handle.failure) tell_failure(handle);
     return completion_follows;
   }
@@ -51,7 +52,7 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
       send_later(handle);
     } else if (moved.error && moved.error.code != ErrorCode::AGAIN) {
       const Error error = cause_of_loss(handle, moved.error);
-      finish(&handle, token, result_of(error, size, 0));
+      refuse_send(&handle, token, error, size);
       lost_sending(handle, error);
       return completion_follows;
     }
@@ -67,6 +68,12 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
   }
   sends_are_out(handle);
   return 0;
+}
+
+// None of it was taken. Of a send that nobody waits for the number of its bytes is all that is told.
+void StreamBackend::refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size) {
+  if (token == 0) parts_.counters.bytes_dropped += size;
+  finish(handle, token, result_of(error, size, 0));
 }
 
 std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,

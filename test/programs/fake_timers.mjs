@@ -1,10 +1,10 @@
 // Uses everything that takes time while timers and microtasks are faked, and once more afterwards. Arguments: who fakes
-// them ("sinon" or "node:test"), and when ("after" or "before" Portside is loaded). Prints "done".
+// them ("sinon" or "node:test"), from the loading of Portside on. Prints "done".
 import dns from "node:dns";
 import { writeSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 
-const [who, when] = process.argv.slice(2);
+const [who] = process.argv.slice(2);
 const host = "127.0.0.1";
 
 // A look-up that never ends.
@@ -43,10 +43,8 @@ async function nodeTest() {
 }
 
 const install = await { sinon, "node:test": nodeTest }[who]();
-const portside = () => import("../../dist/src/index.js");
-if (when === "after") await portside();
+const { connect, listen, CompletionPort } = await import("../../dist/src/index.js");
 const uninstall = install();
-const { connect, listen, CompletionPort } = await portside();
 
 let step = "nothing";
 const uncaught = [];
