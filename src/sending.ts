@@ -8,6 +8,9 @@ import { inner, type TcpSocket } from "./socket.js";
 
 const { isUint8Array } = types;
 
+// What the engine answers to a send that nobody waits for, on a connection that has ended.
+const refused = 0xffffffff;
+
 /** The ways that bytes take out of JavaScript: through the rings while they are few, else straight from where they lie. */
 export class Sending {
   readonly #core: Core;
@@ -22,7 +25,9 @@ export class Sending {
     const { rings, native } = this.#core;
     const length = this.#place(parts);
     if (length < 0) {
-      inner.heldBack(socket, native.send(index, generation, 0, SubmissionFlag.answered, largeParts(parts)));
+      const left = native.send(index, generation, 0, SubmissionFlag.answered, largeParts(parts));
+      if (left >= refused) inner.lost(socket);
+      else inner.heldBack(socket, left);
     } else {
       const flags = inner.account(socket, length);
       rings.submit(Opcode.send, index, generation, 0, this.#placedAt, length, flags);

@@ -489,7 +489,7 @@ export class TcpSocket<Data = unknown> {
 
   #write(parts: Parts): boolean {
     this.#core.sending.write(this, this.#index, this.#generation, parts);
-    return (this.#state & State.drainOwed) === 0;
+    return (this.#state & (State.drainOwed | State.lost)) === 0;
   }
 
   #submit<T>(opcode: Opcode, pending: Pending<T>, a: number, signal: AbortSignal | undefined): Promise<T> {

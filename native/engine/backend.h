@@ -113,6 +113,9 @@ inline std::size_t size_of(std::span<const Bytes> parts) {
   return size;
 }
 
+// More than any send can leave.
+inline constexpr std::size_t send_refused = 0xffffffff;
+
 class Backend {
  public:
   Backend() = default;
@@ -139,8 +142,9 @@ class Backend {
 
   // The data plane. `bytes` are good during the call only: what the OS does not take at once is copied.
   virtual void submit(const Submission& submission) = 0;
-  // Returns the bytes that the OS did not take; for an operation that is `answered`, 0 says that it is done
-  // and that no completion follows, anything else that one does.
+  // Returns the bytes that the OS did not take, or send_refused when nobody waits and the connection has
+  // ended; for an operation that is `answered`, 0 says that it is done and that no completion follows,
+  // anything else that one does.
   virtual std::size_t send(HandleId id, std::uint32_t token, std::span<const Bytes> parts,
                            std::int32_t flags) = 0;
   virtual void cancel(Operation& operation) = 0;

@@ -328,8 +328,7 @@ std::size_t StreamBackend::send(HandleId id, std::uint32_t token, std::span<cons
   Handle* handle = find(id);
   const bool fits = handle && is_for(handle->kind, Opcode::send);
   if (fits) return send_on(*handle, token, parts, flags);
-  refuse_send(nullptr, token, handle ? Error{ErrorCode::INVAL, 0} : stale_handle, size_of(parts));
-  return 1;
+  return refuse_send(nullptr, token, handle ? Error{ErrorCode::INVAL, 0} : stale_handle, size_of(parts));
 }
 
 // --- the control plane ---

@@ -144,7 +144,7 @@ class StreamBackend : public Backend {
   std::size_t send_on(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::int32_t flags);
   std::size_t queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts, std::size_t taken,
                          std::int32_t flags);
-  void refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size);
+  std::size_t refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size);
   void submit_shutdown(Handle& handle, std::uint32_t token);
   static bool awaits_shutdown(const Handle& handle);
   static Error cause_of_loss(const Handle& handle, Error error);

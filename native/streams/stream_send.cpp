@@ -40,9 +40,8 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
   const Error ended = handle.failure ? handle.failure : Error{ErrorCode::PIPE, 0};
   // Behind a FIN nothing can be sent; no bytes at all are a question whether those before it are out.
   if (handle.failure || (handle.send_ended && size > 0)) {
-    refuse_send(&handle, token, ended, size);
     if (token == 0 && handle.failure) tell_failure(handle);
-    return completion_follows;
+    return refuse_send(&handle, token, ended, size);
   }
   std::size_t taken = 0;
   if (handle.sends.empty() && handle.writable && size > 0) {
@@ -52,9 +51,9 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
       send_later(handle);
     } else if (moved.error && moved.error.code != ErrorCode::AGAIN) {
       const Error error = cause_of_loss(handle, moved.error);
-      refuse_send(&handle, token, error, size);
+      const auto answer = refuse_send(&handle, token, error, size);
       lost_sending(handle, error);
-      return completion_follows;
+      return answer;
     }
     taken = moved.bytes;
     if (taken < size_of(now)) handle.writable = false;
@@ -71,9 +70,10 @@ std::size_t StreamBackend::send_on(Handle& handle, std::uint32_t token, std::spa
 }
 
 // None of it was taken. Of a send that nobody waits for the number of its bytes is all that is told.
-void StreamBackend::refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size) {
+std::size_t StreamBackend::refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size) {
   if (token == 0) parts_.counters.bytes_dropped += size;
   finish(handle, token, result_of(error, size, 0));
+  return token == 0 ? send_refused : completion_follows;
 }
 
 std::size_t StreamBackend::queue_send(Handle& handle, std::uint32_t token, std::span<const Bytes> parts,
