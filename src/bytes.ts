@@ -16,6 +16,9 @@ export type Parts = Part | readonly Part[];
 const { isUint8Array, isDataView, isArrayBuffer } = types;
 const isView = ArrayBuffer.isView;
 
+// More parts than these are no message any more, but somebody's mistake.
+const mostParts = 1 << 20;
+
 // One send's result is a number of 31 bits in the rings.
 const mostOfOneSend = 0x7fffffff;
 
@@ -34,6 +37,10 @@ export function sendDataOf(data: unknown): Parts {
     );
   const parts: Part[] = [];
   const count = data.length;
+  // A list need not be an honest one.
+  if (!Number.isInteger(count) || count < 0 || count > mostParts) {
+    throw rangeError("data.length (of a list)", 0, mostParts, count);
+  }
   for (let i = 0; i < count; i++) {
     const part = partOf(data[i]);
     if (part === undefined) throw typeError(`data[${i}]`, "bytes or a string", data[i]);

@@ -27,9 +27,6 @@ export interface CoreOptions {
   polls: number;
 }
 
-// Ports that are open: they live until they are closed, whoever forgets them.
-const open = new Set<Core>();
-
 /**
  * What a completion port is behind its public face: the rings, the engine, and who waits for which completion. No
  * program ever holds it.
@@ -52,6 +49,7 @@ export class Core {
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   readonly #packets = new Packets((most) => this.native.takePackets(most));
+  #open = true; // an open port lives, whoever forgets it: the engine holds it
   #openHandles = 0;
   #pendingOperations = 0;
   #closing: Deferred | undefined;
@@ -71,7 +69,6 @@ export class Core {
     const description = this.native.describe();
     this.id = description.id;
     this.loop = description.loop;
-    open.add(this);
   }
 
   /** True once close() was called. */
@@ -313,8 +310,8 @@ export class Core {
   }
 
   #finishClosing(): void {
-    if (!open.has(this) || this.#openHandles > 0 || this.#pendingOperations > 0) return;
-    open.delete(this);
+    if (!this.#open || this.#openHandles > 0 || this.#pendingOperations > 0) return;
+    this.#open = false;
     this.#lastStats = this.native.stats();
     this.rings.close();
     this.native.close();

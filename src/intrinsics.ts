@@ -34,6 +34,9 @@ function gettersOf(prototype: object): ViewGetters {
   };
 }
 
+export const addTo = uncurry(Set.prototype.add) as <T>(set: Set<T>, value: T) => Set<T>;
+export const deleteFrom = uncurry(Set.prototype.delete) as <T>(set: Set<T>, value: T) => boolean;
+
 /** The classes themselves, too: a program may put its own in their place. */
 export const Words32 = Int32Array;
 export const BytesOf = Uint8Array;

@@ -58,36 +58,27 @@ function keep(resolve: (value: never) => void, reject: (reason: unknown) => void
 
 /** Cancels an operation when its signal is aborted. */
 class Cancellation implements Abortable {
+  readonly #core: Core;
+  readonly #token: number;
+  readonly #signal: AbortSignal;
   aborted = false;
   reason: unknown = undefined;
 
-  constructor(
-    readonly core: Core,
-    readonly token: number,
-    readonly signal: AbortSignal,
-  ) {}
-
-  // A signal need not be Node's own: what its methods throw cancels the operation, too.
-  begin(): void {
-    try {
-      watch(this.signal, this);
-    } catch (error) {
-      this.abort(error);
-    }
+  constructor(core: Core, token: number, signal: AbortSignal) {
+    this.#core = core;
+    this.#token = token;
+    this.#signal = signal;
+    watch(signal, this);
   }
 
   end(): void {
-    try {
-      unwatch(this.signal, this);
-    } catch {
-      // The operation is over; a signal that cannot forget it tells nobody.
-    }
+    unwatch(this.#signal, this);
   }
 
   abort(reason: unknown): void {
     this.aborted = true;
     this.reason = reason;
-    this.core.cancel(this.token);
+    this.#core.cancel(this.#token);
   }
 }
 
@@ -106,10 +97,7 @@ export abstract class Pending<T> implements Waiting {
 
   /** The operation is submitted under `token`; from now on its signal cancels it. */
   submitted(core: Core, token: number, signal: AbortSignal | undefined): Promise<T> {
-    if (signal !== undefined) {
-      this.#cancellation = new Cancellation(core, token, signal);
-      this.#cancellation.begin();
-    }
+    if (signal !== undefined) this.#cancellation = new Cancellation(core, token, signal);
     return this.promise;
   }
 

@@ -1,7 +1,9 @@
 import {
+  addTo,
   allocateUnsafe,
   BytesOf,
   bufferOver,
+  deleteFrom,
   ofTypedArray,
   setBytes,
   Words32,
@@ -58,12 +60,12 @@ export class Rings {
     this.#received = new BytesOf(received);
     this.#sendSpaceEpoch = this.epoch;
     this.#blockadesSeen = this.#control[ControlWord.blockades] as number;
-    open.add(this);
+    addTo(open, this);
   }
 
   /** The port is being closed: nothing is left to be handed over. */
   close(): void {
-    open.delete(this);
+    deleteFrom(open, this);
   }
 
   get completionCount(): number {
