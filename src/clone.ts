@@ -1,4 +1,5 @@
 import { DefaultSerializer, deserialize, serialize } from "node:v8";
+import { shown } from "./shown.js";
 
 // A packet travels as bytes: memory that is shared would silently stop being so.
 class PacketSerializer extends DefaultSerializer {
@@ -41,8 +42,14 @@ export function clone(value: unknown): Uint8Array {
     return serializer.releaseBuffer();
   } catch (error) {
     if (error instanceof DOMException) throw error;
-    throw new DOMException(error instanceof Error ? error.message : String(error), "DataCloneError");
+    throw new DOMException(messageOf(error), "DataCloneError");
   }
+}
+
+/** What was thrown may be a getter's of the value itself, and nothing that can be made a text of in any time. */
+function messageOf(error: unknown): string {
+  const message: unknown = error instanceof Error ? error.message : error;
+  return typeof message === "string" ? message : `a property of it throws ${shown(error)}`;
 }
 
 export function restore(bytes: Uint8Array): unknown {
