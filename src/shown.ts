@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { tagOf } from "./intrinsics.js";
 
 // What a message says of a value that was refused. The value may be hostile: a getter, a proxy, an own `toString` or a
 // class whose name is a list of four thousand million holes would run the program's code in here, or never return. So
@@ -29,14 +30,10 @@ export function shortened(text: string): string {
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
-const { apply } = Reflect;
-const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
-  ?.get as () => string;
-
 function kindOf(value: object): string {
   if (types.isProxy(value)) return "a Proxy";
   if (Array.isArray(value)) return "an array";
-  if (types.isTypedArray(value)) return named(apply(tagOf, value, []) as string);
+  if (types.isTypedArray(value)) return named(tagOf(value));
   if (types.isPromise(value)) return "a Promise (is an await missing?)";
   if (types.isDate(value)) return "a Date";
   return named(classOf(value));

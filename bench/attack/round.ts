@@ -49,7 +49,7 @@ async function run(): Promise<void> {
       try {
         await attacks[attack](arena);
       } catch {
-        ledger.count("steps broken off"); // by their own mischief: a proxy that was passed, a port that was closed
+        ledger.count(`${attack}, broken off`); // by their own mischief: a proxy that was passed, a port that was closed
       }
     }
   });

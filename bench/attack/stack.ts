@@ -13,6 +13,8 @@ export function reporting(folder: string): string[] {
 
 interface Report {
   javascriptStack?: { stack?: string[] };
+  javascriptHeap?: { usedMemory?: number; externalMemory?: number; mallocedMemory?: number };
+  workers?: Report[];
 }
 
 /** Where a process is that does not answer: its JavaScript stack, or what it waits for in the kernel. */
@@ -21,11 +23,21 @@ export async function stackOf(child: ChildProcess, folder: string): Promise<stri
   for (let waits = 0; waits < 50; waits++) {
     await sleep(100);
     for (const file of readdirSync(folder)) {
-      const { javascriptStack } = parsed(join(folder, file));
-      if (javascriptStack) return (javascriptStack.stack ?? []).join("\n") || "an empty stack: it waits";
+      const report = parsed(join(folder, file));
+      const { javascriptStack } = report;
+      if (!javascriptStack) continue;
+      return `${(javascriptStack.stack ?? []).join("\n") || "an empty stack: it waits"}\n${heaps(report)}`;
     }
   }
   return `no JavaScript answers: it is in native code (${systemCall(child.pid as number)})`;
+}
+
+function heaps(report: Report): string {
+  return [report, ...(report.workers ?? [])]
+    .map(({ javascriptHeap: heap }) =>
+      JSON.stringify(heap, ["usedMemory", "externalMemory", "mallocedMemory", "totalCommittedMemory"]),
+    )
+    .join("\n");
 }
 
 function parsed(path: string): Report {

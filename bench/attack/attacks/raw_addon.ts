@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { types } from "node:util";
 import { addonCandidates } from "../../../platforms/rooms.js";
 import type { Arena } from "../arena.js";
 import { sleep } from "../clock.js";
@@ -78,7 +79,7 @@ function open(arena: Arena, { Port, backends, layout }: Record<string, unknown>)
 }
 
 function remember(answer: unknown): void {
-  if (!isObject(answer) || ArrayBuffer.isView(answer)) return;
+  if (!isObject(answer) || types.isProxy(answer) || ArrayBuffer.isView(answer)) return;
   answers.push(answer);
   if (answers.length > mostAnswers) answers.shift();
 }
@@ -87,9 +88,10 @@ function remember(answer: unknown): void {
 function memoriesIn(objects: readonly object[]): Set<ArrayBufferLike> {
   const memories = new Set<ArrayBufferLike>();
   for (const object of objects) {
+    if (types.isProxy(object)) continue;
     for (const part of [object, ...Object.values(Object.getOwnPropertyDescriptors(object)).map(valueIn)]) {
       const memory: unknown = ArrayBuffer.isView(part) ? part.buffer : part;
-      if (memory instanceof ArrayBuffer && memory.byteLength > 3) memories.add(memory);
+      if (types.isArrayBuffer(memory) && memory.byteLength > 3) memories.add(memory);
     }
   }
   return memories;
