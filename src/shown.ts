@@ -54,5 +54,5 @@ function plainProperty(owner: unknown, name: string): unknown {
 
 function named(name: string): string {
   if (name === "Object") return "an object";
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 }
