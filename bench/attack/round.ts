@@ -65,18 +65,21 @@ async function run(): Promise<void> {
 }
 
 /**
- * An attacker's own error: thrown on purpose, outside the engine, or by a proxy or a "function" of his that breaks the
+ * An attacker's own error: thrown on purpose, or in his own code, or by a proxy or a "function" of his that breaks the
  * language's rules when the engine does what it was asked to do with it.
  */
 function isOwn(error: unknown): boolean {
   if (error instanceof AttackError) return true;
   const text = textOf(error);
   return (
-    !text.includes(engine) ||
+    !(firstFile.exec(text)?.[0] ?? "").includes(engine) ||
     /^TypeError: .*\bproxy\b/i.test(text) ||
     /^TypeError: .*not a function\n[\s\S]*\bat callIn\b/.test(text)
   );
 }
+
+/** The first frame that is neither Node's nor the language's own. */
+const firstFile = /^ {4}at .*file:.*$/m;
 
 // Nobody asks a hostile value for a text that may be endless.
 function textOf(error: unknown): string {
