@@ -156,7 +156,8 @@ export class Hostile {
     );
     const change = this.#random.next();
     if (change < 0.1) delete list[0];
-    else if (change < 0.2) list.length = this.#random.pick([100_000, 2 ** 32 - 1]); // holes
+    else if (change < 0.2)
+      list.length = this.#random.pick([100_000, 2 ** 32 - 1]); // holes
     else if (change < 0.4) Object.defineProperty(list, "0", { get: () => this.#after(this.view()) });
     else if (change < 0.5) return this.trap(list) as unknown[];
     else if (change < 0.6) Object.defineProperty(list, "map", { value: this.callback() });

@@ -26,6 +26,8 @@ const ledger = new Ledger();
 const board = new Board();
 
 const engine = new URL("../../src/", import.meta.url).href;
+/** The first frame that is neither Node's nor the language's own. */
+const firstFile = /^ {4}at .*file:.*$/m;
 
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {
   process.on(event, (error: unknown) => {
@@ -77,9 +79,6 @@ function isOwn(error: unknown): boolean {
     /^TypeError: .*not a function\n[\s\S]*\bat callIn\b/.test(text)
   );
 }
-
-/** The first frame that is neither Node's nor the language's own. */
-const firstFile = /^ {4}at .*file:.*$/m;
 
 // Nobody asks a hostile value for a text that may be endless.
 function textOf(error: unknown): string {
