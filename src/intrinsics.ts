@@ -45,6 +45,9 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 export const ofTypedArray: ViewGetters = gettersOf(typedArray);
 export const ofDataView: ViewGetters = gettersOf(DataView.prototype);
 
+export const sliceBytes = uncurry(
+  typedArray.slice as Method<Uint8Array<ArrayBuffer>, [start: number, end: number], Uint8Array<ArrayBuffer>>,
+);
 export const setBytes = uncurry(
   typedArray.set as Method<Uint8Array, [bytes: ArrayLike<number>, at: number], void>,
 );
