@@ -75,7 +75,8 @@ const enum State {
   unreferenced = 32,
   silent = 64, // its handlers never heard of it (a connect that failed, or lost the race)
   lost = 128, // the connection is gone
-  oneShutdown = 256, // and more: how many shutdown()s are under way
+  endedByPeer = 256, // it closes by itself, after the peer's FIN or reset
+  oneShutdown = 512, // and more: how many shutdown()s are under way
 }
 const deaf = State.closing | State.closed;
 
@@ -305,8 +306,7 @@ export class TcpSocket<Data = unknown> {
   /** Whether small sends go out at once (TCP_NODELAY, RFC 896's opposite). */
   setNoDelay(on = true): this {
     checkBoolean("on", on);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setNoDelay(this.#index, this.#generation, on));
+    return this.#set(() => this.#core.native.setNoDelay(this.#index, this.#generation, on));
   }
 
   /**
@@ -317,8 +317,7 @@ export class TcpSocket<Data = unknown> {
    */
   setKeepAlive(on = true, delay?: number, interval?: number, count?: number): this {
     const settings = keepAliveSettings(on, delay, interval, count);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
+    return this.#set(() => this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
   }
 
   /**
@@ -327,8 +326,7 @@ export class TcpSocket<Data = unknown> {
    */
   setUserTimeout(milliseconds: number): this {
     checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
+    return this.#set(() => this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
   }
 
   /** Keeps the process alive while open, which is the default. */
@@ -442,7 +440,7 @@ export class TcpSocket<Data = unknown> {
       const handler = handlers.error;
       if (handler) callIn(context, handler, handlers, this, outcomeError(syscall, outcome));
     } finally {
-      this.#begin(Opcode.close, SubmissionFlag.none);
+      this.#closeByItself(SubmissionFlag.none);
     }
   }
 
@@ -516,10 +514,15 @@ export class TcpSocket<Data = unknown> {
     return this.#core.whenClosed(this, this.#index);
   }
 
+  #closeByItself(flags: SubmissionFlag): void {
+    if ((this.#state & State.closing) === 0) this.#state |= State.endedByPeer;
+    this.#begin(Opcode.close, flags);
+  }
+
   #end(): void {
     const { handlers } = this.#style;
     if (handlers?.end) this.#call(handlers.end);
-    else this.#begin(Opcode.close, SubmissionFlag.flushFirst);
+    else this.#closeByItself(SubmissionFlag.flushFirst);
   }
 
   #hold(chunk: Uint8Array<ArrayBuffer> | null): void {
@@ -557,7 +560,11 @@ export class TcpSocket<Data = unknown> {
     return this;
   }
 
-  #set(refused: NativeError | undefined): this {
+  // A connection that the peer has ended needs no settings any more: a program cannot know of it in time.
+  #set(set: () => NativeError | undefined): this {
+    if (this.closed && (this.#state & State.endedByPeer) !== 0) return this;
+    this.#checkOpen("setsockopt");
+    const refused = set();
     if (refused) throw toError(refused);
     return this;
   }
