@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { connect, listen, type TcpSocket } from "portside";
+import { CompletionPort, connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
@@ -37,11 +37,15 @@ describe("a handler that is called before another completion of its batch", () =
     const controller = new AbortController();
     const aborting = await pushPair(scope, new Recorder({ data: () => controller.abort() }));
     const { client, server } = await pair(scope);
-    const receiving = failure(server.recv({ signal: controller.signal }), "ECONNRESET");
+    // With requests that the kernel works on, the abort may come before it tells of the reset; then it counts.
+    const requests = CompletionPort.default.backend === "iocp";
+    const code = requests ? /^(ECONNRESET|ECANCELED)$/ : "ECONNRESET";
+    const receiving = failure(server.recv({ signal: controller.signal }), code);
     await turns(3);
     void aborting.client.send("abort");
     void client.reset();
-    expect((await receiving).name).toBe("PortsideError");
+    const error = await receiving;
+    expect(error.name).toBe(error.code === "ECANCELED" ? "AbortError" : "PortsideError");
   });
 
   it("and closes its listener leaves a connection that was accepted with it unopened", async () => {
