@@ -157,6 +157,14 @@ describe("a posted value", () => {
     thrown(() => CompletionPort.post(port.id, "late"), "ENOENT");
   });
 
+  it("to a port that was closed by its own posted listener throws ENOENT once it is closed", async () => {
+    const port = new CompletionPort();
+    const closing = new Promise<void>((resolve) => port.on("posted", () => resolve(port.close())));
+    port.post("close");
+    await closing;
+    thrown(() => CompletionPort.post(port.id, "too late"), "ENOENT");
+  });
+
   it("to something that is no id is refused", () => {
     thrown(() => CompletionPort.post("1" as never, "x"), "ERR_INVALID_ARG_TYPE");
     thrown(() => CompletionPort.post(undefined as never, "x"), "ERR_INVALID_ARG_TYPE");
