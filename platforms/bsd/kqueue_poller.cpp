@@ -253,8 +253,8 @@ void KqueuePoller::woken() {
   std::array<char, 16> bytes;
   while (::read(wakeup_read_, bytes.data(), bytes.size()) > 0) {
   }
-  // Not before: a byte that came between would be read as well, and nobody would write another one. Who wakes until
-  // here is heard by the turn that asked; the exchange makes his work visible to it.
+  // Not before: a byte that came between would be read as well, and nobody would write another one. Who wakes
+  // until here is heard by the turn that asked; the exchange makes his work visible to it.
   (void)wake_is_under_way_.exchange(false);
 }
 

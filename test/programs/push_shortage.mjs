@@ -71,7 +71,11 @@ const commands = {
   relieve: () => system.lowerDescriptorLimit(500),
   // The first connection makes room for another one while more completions stand in line than two batches hold.
   crowd() {
-    for (let i = 0; i < 500; i++) port.operation(() => {}).timer(60_000).cancel();
+    for (let i = 0; i < 500; i++)
+      port
+        .operation(() => {})
+        .timer(60_000)
+        .cancel();
     sockets[0].close();
   },
   close: async () => {
