@@ -6,6 +6,7 @@ import { build } from "./lib/build.mjs";
 import { main } from "./lib/fail.mjs";
 import { addonPath, root } from "./lib/paths.mjs";
 import { sanitizerEnvironment, sanitizerLinkerFlags } from "./lib/sanitizers.mjs";
+import { Tally } from "./lib/tally.mjs";
 
 const folder = "build-asan"; // the same as npm run test:asan's
 
@@ -13,7 +14,10 @@ await main(async () => {
   await build({ quiet: true });
   const environment = process.argv.includes("--plain") ? {} : await sanitized();
   const { attack } = await import(pathToFileURL(join(root, "dist/bench/attack/run.js")).href);
-  if ((await attack(environment)) > 0) process.exitCode = 1;
+  const { rounds, broken } = await attack(environment);
+  const tally = new Tally();
+  tally.add({ passed: rounds - broken, failed: broken });
+  tally.close();
 });
 
 async function sanitized() {

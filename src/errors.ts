@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { inspect } from "node:util";
+import { shown } from "./shown.js";
 
 /** What a {@link PortsideError} can tell beyond its code. */
 export interface PortsideErrorDetails {
@@ -119,14 +119,6 @@ export function abortError(
 
 export function closedError(what: string): PortsideError {
   return systemError("EBADF", { syscall: what });
-}
-
-function shown(value: unknown): string {
-  try {
-    return inspect(value, { depth: 0, maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY });
-  } catch {
-    return "something that cannot be shown"; // a view of a detached buffer, a proxy that throws
-  }
 }
 
 export function typeError(name: string, expected: string, value: unknown): PortsideError {

@@ -114,11 +114,15 @@ function usable(host: string, wanted: 0 | 4 | 6, answer: unknown): Found[] {
   );
 }
 
+// No name has so many addresses; a list of holes that says it has must not be walked through.
+const mostAddresses = 1000;
+
 function entriesOf(answer: unknown): { address: string; family: 0 | 4 | 6 }[] {
   const list: unknown[] = [];
   try {
-    if (Array.isArray(answer)) list.push(...answer);
-    else if (answer) list.push(answer);
+    if (Array.isArray(answer)) {
+      for (let i = 0; i < answer.length && i < mostAddresses; i++) list.push(answer[i]);
+    } else if (answer) list.push(answer);
   } catch {
     list.push(undefined); // a proxy
   }

@@ -1,19 +1,34 @@
+import { types } from "node:util";
 import { portError, rangeError, typeError, valueError } from "./errors.js";
 import type { LookupFunction } from "./lookup.js";
+import { shortened } from "./shown.js";
 
 // The door: what a program passes is checked here, so that nothing behind it has to be.
 
 const mostInt32 = 0x7fffffff;
 
+/** Neither a list nor what is made of characters or bytes: each of them would be a key of its own. */
+function isRecord(value: unknown): value is object {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !types.isBoxedPrimitive(value)
+  );
+}
+
 /** Refuses what is no options object, and options that do not exist: a misspelt one would be silently without effect. */
 export function checkOptions(options: unknown, names: ReadonlySet<string>): void {
   if (options === undefined) return;
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw typeError("options", "an object", options);
-  }
+  if (!isRecord(options)) throw typeError("options", "an object", options);
   for (const name of Object.keys(options)) {
     if (!names.has(name))
-      throw valueError(`options.${name}`, `is no option here (there are: ${[...names].join(", ")})`, name);
+      throw valueError(
+        `options.${shortened(name)}`,
+        `is no option here (there are: ${[...names].join(", ")})`,
+        name,
+      );
   }
 }
 
@@ -138,9 +153,7 @@ export function checkReceiveSize(value: unknown): number {
 /** Handlers are functions, or absent; unknown ones are refused as unknown options are. */
 export function checkHandlers(handlers: unknown, names: ReadonlySet<string>): void {
   if (handlers === undefined) return;
-  if (typeof handlers !== "object" || handlers === null || Array.isArray(handlers)) {
-    throw typeError("handlers", "an object of functions", handlers);
-  }
+  if (!isRecord(handlers)) throw typeError("handlers", "an object of functions", handlers);
   for (const name of names) {
     const handler = (handlers as Record<string, unknown>)[name];
     if (handler !== undefined && typeof handler !== "function") {
@@ -149,7 +162,11 @@ export function checkHandlers(handlers: unknown, names: ReadonlySet<string>): vo
   }
   for (const name of Object.keys(handlers)) {
     if (!names.has(name) && typeof (handlers as Record<string, unknown>)[name] === "function") {
-      throw valueError(`handlers.${name}`, `is no handler here (there are: ${[...names].join(", ")})`, name);
+      throw valueError(
+        `handlers.${shortened(name)}`,
+        `is no handler here (there are: ${[...names].join(", ")})`,
+        name,
+      );
     }
   }
 }

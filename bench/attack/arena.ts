@@ -194,13 +194,12 @@ export class Arena {
   }
 
   /** Closes everything; what is pending then must complete. */
-  async close(strict: boolean): Promise<void> {
+  async close(): Promise<void> {
     this.#over = true;
     const closing = [...this.sockets, ...this.listeners].map((handle) => handle.close());
     const ports = [...this.ports, CompletionPort.default];
     for (const port of ports) closing.push(port.close());
     if (!(await within(Promise.all(closing), 20_000))) this.ledger.fault("not everything closes within 20 s");
-    if (!strict) return;
     for (const port of ports) {
       const { handles, operations, bytesQueued } = port.stats();
       if (handles + operations + bytesQueued > 0)

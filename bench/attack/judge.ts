@@ -8,11 +8,14 @@ import { fileURLToPath } from "node:url";
 import type { Message } from "./board.js";
 import type { RoundOptions } from "./round.js";
 import { roundKinds } from "./rounds.js";
+import { reporting, stackOf } from "./stack.js";
 
 /** Milliseconds without any progress after which a round hangs. */
 const patience = 30_000;
 /** Of memory a round may hold, in megabytes; a sanitizer keeps what was freed. */
-const mostMemory = 3000;
+const mostMemory = 1500;
+
+const roundPath = fileURLToPath(new URL("./round.js", import.meta.url));
 
 export interface Verdict {
   faults: string[];
@@ -20,6 +23,8 @@ export interface Verdict {
   /** Bytes that victims got back, and compared. */
   bytes: number;
   victims: number;
+  /** Of sanitizers. */
+  reports: number;
 }
 
 export type Environment = Record<string, string>;
@@ -27,10 +32,14 @@ export type Environment = Record<string, string>;
 /** Runs one round and says what was wrong with it. */
 export async function judge(options: RoundOptions, environment: Environment): Promise<Verdict> {
   const folder = mkdtempSync(join(tmpdir(), "portside-attack-"));
+  const stacks = join(folder, "stacks");
   try {
-    const verdict = await watch(options, { ...environment, ...reportingTo(folder, environment) });
-    for (const file of readdirSync(folder))
-      verdict.faults.push(`a sanitizer reports:\n${readFileSync(join(folder, file), "utf8")}`);
+    const verdict = await watch(options, { ...environment, ...reportingTo(folder, environment) }, stacks);
+    for (const file of readdirSync(folder, { withFileTypes: true })) {
+      if (!file.isFile()) continue;
+      verdict.reports++;
+      verdict.faults.push(`a sanitizer reports:\n${readFileSync(join(folder, file.name), "utf8")}`);
+    }
     return verdict;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -45,12 +54,12 @@ function reportingTo(folder: string, environment: Environment): Environment {
     : {};
 }
 
-function watch(options: RoundOptions, environment: Environment): Promise<Verdict> {
+function watch(options: RoundOptions, environment: Environment, stacks: string): Promise<Verdict> {
   const { ending } = roundKinds[options.name];
-  const verdict: Verdict = { faults: [], counts: {}, bytes: 0, victims: 0 };
+  const verdict: Verdict = { faults: [], counts: {}, bytes: 0, victims: 0, reports: 0 };
   const child = spawn(
     process.execPath,
-    ["--expose-gc", fileURLToPath(new URL("./round.js", import.meta.url)), JSON.stringify(options)],
+    [...reporting(stacks), "--expose-gc", roundPath, JSON.stringify(options)],
     { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe", "pipe"] },
   );
   let output = "";
@@ -82,11 +91,14 @@ function watch(options: RoundOptions, environment: Environment): Promise<Verdict
   });
   const watchdog = setInterval(() => {
     const memory = residentMegabytes(child.pid as number);
-    if (memory > mostMemory) verdict.faults.push(`it holds ${memory} MB of memory, at: ${doing}`);
-    else if (Date.now() - movedAt < patience) return;
-    else verdict.faults.push(`it hangs, at: ${doing}`);
-    movedAt = Number.POSITIVE_INFINITY;
-    child.kill("SIGKILL");
+    if (memory <= mostMemory && Date.now() - movedAt < patience) return;
+    const what = memory > mostMemory ? `it holds ${memory} MB of memory` : "it hangs";
+    const fault = verdict.faults.push(`${what}, at: ${doing}`) - 1;
+    clearInterval(watchdog);
+    void stackOf(child, stacks).then((stack) => {
+      verdict.faults[fault] += `\n${stack}`;
+      child.kill("SIGKILL");
+    });
   }, 500);
   return new Promise((resolve) => {
     child.on("close", (code, signal) => {

@@ -10,8 +10,6 @@ export interface RoundKind {
   readonly victims: boolean;
   /** Whether the process leaves by itself once all is closed; else the attack leaves with a code of its own. */
   readonly ending: "by itself" | "exit" | "exit code 37";
-  /** Whether errors other than the attacker's own may be reported as uncaught. */
-  readonly anyError?: boolean;
 }
 
 const mixed: RoundKind = {
@@ -39,7 +37,6 @@ const native: RoundKind = {
   seconds: 3,
   victims: true,
   ending: "exit",
-  anyError: true,
 };
 
 const clocks: RoundKind = {
@@ -56,7 +53,6 @@ const prototypes: RoundKind = {
   seconds: 3,
   victims: false,
   ending: "exit",
-  anyError: true,
 };
 
 const leaving: RoundKind = {

@@ -1,7 +1,7 @@
 // npm run attack: hostile programs beside honest connections, round by round, each in a process of its own.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Random } from "../stress/random.js";
-import { type Environment, judge } from "./judge.js";
+import { type Environment, judge, type Verdict } from "./judge.js";
 import { type RoundName, roundKinds } from "./rounds.js";
 
 interface Options {
@@ -9,6 +9,7 @@ interface Options {
   seed: number;
   waker: "loop" | "thread" | "both";
   round?: RoundName;
+  plain?: boolean;
 }
 
 function positive(text: string): number {
@@ -36,38 +37,53 @@ function parse(): Options {
     .opts<Options>();
 }
 
-const { seconds, seed, waker, round } = parse();
+const { seconds, seed, waker, round, plain } = parse();
 console.log(`--seed ${seed} --waker ${waker}`);
 
-/** Runs rounds until the time is over; gives the number of those in which something was wrong. */
-export async function attack(environment: Environment): Promise<number> {
+/** What a run comes to. */
+export interface Sum {
+  rounds: number;
+  /** Rounds in which something was wrong. */
+  broken: number;
+}
+
+/** Runs rounds until the time is over. */
+export async function attack(environment: Environment): Promise<Sum> {
   const wakers = waker === "both" ? (["loop", "thread"] as const) : [waker];
   const names = round ? [round] : (Object.keys(roundKinds) as RoundName[]);
   const random = new Random(seed);
-  const counts: Record<string, number> = {};
+  const total: Verdict = { faults: [], counts: {}, bytes: 0, victims: 0, reports: 0 };
   const end = performance.now() + seconds * 1000;
-  let bytes = 0;
-  let victims = 0;
-  let failed = 0;
-  let rounds = 0;
-  for (; rounds < 1 || performance.now() < end; rounds++) {
-    const name = names[rounds % names.length] as RoundName;
+  const sum: Sum = { rounds: 0, broken: 0 };
+  for (; sum.rounds < 1 || performance.now() < end; sum.rounds++) {
+    const name = names[sum.rounds % names.length] as RoundName;
     const options = { name, seed: random.integer(1, 999_999_999), seconds: roundKinds[name].seconds };
-    const chosen = wakers[rounds % wakers.length] as string;
+    const chosen = wakers[sum.rounds % wakers.length] as string;
     const verdict = await judge(options, { ...environment, PORTSIDE_WAKER: chosen });
-    bytes += verdict.bytes;
-    victims += verdict.victims;
-    for (const [what, count] of Object.entries(verdict.counts)) counts[what] = (counts[what] ?? 0) + count;
+    add(total, verdict);
     if (verdict.faults.length === 0) continue;
-    failed++;
-    console.error(`\nRound ${rounds} (${name}, ${chosen}, its seed ${options.seed}):`);
+    sum.broken++;
+    console.error(`\nRound ${sum.rounds} (${name}, ${chosen}, its seed ${options.seed}):`);
     for (const fault of verdict.faults) console.error(`  ${fault.replaceAll("\n", "\n  ")}`);
   }
+  tell(total, sum);
+  return sum;
+}
+
+function add(total: Verdict, verdict: Verdict): void {
+  total.bytes += verdict.bytes;
+  total.victims += verdict.victims;
+  total.reports += verdict.reports;
+  for (const [what, count] of Object.entries(verdict.counts))
+    total.counts[what] = (total.counts[what] ?? 0) + count;
+}
+
+function tell({ counts, victims, bytes, reports }: Verdict, { rounds, broken }: Sum): void {
   for (const [what, count] of Object.entries(counts).sort())
     console.log(`${String(count).padStart(10)}  ${what}`);
   console.log(
     `${rounds} rounds; ${victims} honest connections got ${(bytes / 1e6).toFixed(1)} MB back, as sent.`,
   );
-  console.log(failed === 0 ? "Nothing broke." : `${failed} rounds broke.`);
-  return failed;
+  if (!plain) console.log(`${reports} sanitizer report(s)`);
+  console.log(broken === 0 ? "Nothing broke." : `${broken} rounds broke.`);
 }

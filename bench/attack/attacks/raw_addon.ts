@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { types } from "node:util";
 import { addonCandidates } from "../../../platforms/rooms.js";
 import type { Arena } from "../arena.js";
 import { sleep } from "../clock.js";
@@ -9,7 +10,9 @@ type Callable = (...args: unknown[]) => unknown;
 const require = createRequire(import.meta.url);
 let addon: Record<string, unknown> | undefined;
 const opened: object[] = [];
-const memories: unknown[] = [];
+/** What calls have answered: memory, above all. */
+const answers: object[] = [];
+const mostAnswers = 40;
 
 /** The native part, loaded by its path, as no program should: the engines of others in the process do not suffer. */
 export async function rawAddon(arena: Arena): Promise<void> {
@@ -26,15 +29,11 @@ export async function rawAddon(arena: Arena): Promise<void> {
     const receiver = random.chance(0.9) && opened.length > 0 ? random.pick(opened) : hostile.value();
     const args = Array.from({ length: random.integer(0, 6) }, () => argument(arena, objects));
     board.begin(3, `${found.get(target)}(${args.map(shown).join(", ")})`);
-    arena.attempt("native call", () => Reflect.apply(target, receiver, args));
+    remember(arena.attempt("native call", () => Reflect.apply(target, receiver, args)));
     arena.detail("native calls");
+    if (random.chance(0.05)) for (const memory of memoriesIn(answers)) scribble(arena, memory);
   }
-  for (const object of [...objects, ...memories]) {
-    const memory =
-      object instanceof ArrayBuffer ? object : ArrayBuffer.isView(object) ? object.buffer : undefined;
-    if (memory) scribble(arena, memory);
-  }
-  memories.splice(0, memories.length - 20);
+  for (const memory of memoriesIn([...objects, ...answers])) scribble(arena, memory);
   board.begin(3, "");
   await sleep(random.integer(0, 3));
   while (opened.length > 6) arena.call(opened.shift() as object, "close");
@@ -70,7 +69,7 @@ function open(arena: Arena, { Port, backends, layout }: Record<string, unknown>)
     polls: sizes(),
     ...(random.chance(0.3) && { received: random.chance(0.7) ? memory() : hostile.value() }),
   };
-  memories.push(honest.received);
+  remember(honest);
   const options = random.chance(0.8)
     ? honest
     : hostile.object(["backend", "loop", "batch", "polls", "received"]);
@@ -79,7 +78,29 @@ function open(arena: Arena, { Port, backends, layout }: Record<string, unknown>)
   if (isObject(port)) opened.push(port);
 }
 
+function remember(answer: unknown): void {
+  if (!isObject(answer) || types.isProxy(answer) || ArrayBuffer.isView(answer)) return;
+  answers.push(answer);
+  if (answers.length > mostAnswers) answers.shift();
+}
+
+/** All memory that is there, whole: as it is, behind a view, or in what a call has answered. */
+function memoriesIn(objects: readonly object[]): Set<ArrayBufferLike> {
+  const memories = new Set<ArrayBufferLike>();
+  for (const object of objects) {
+    if (types.isProxy(object)) continue;
+    for (const part of [object, ...Object.values(Object.getOwnPropertyDescriptors(object)).map(valueIn)]) {
+      const memory: unknown = ArrayBuffer.isView(part) ? part.buffer : part;
+      if (types.isArrayBuffer(memory) && memory.byteLength > 3) memories.add(memory);
+    }
+  }
+  return memories;
+}
+
+const valueIn = ({ value }: PropertyDescriptor): unknown => value;
+
 function argument({ random, hostile }: Arena, objects: readonly object[]): unknown {
+  if (answers.length > 0 && random.chance(0.1)) return random.pick(answers);
   const kind = random.next();
   if (kind < 0.35) return random.integer(0, 8);
   if (kind < 0.6) return hostile.number();
@@ -109,7 +130,6 @@ function shown(value: unknown): string {
 function scribble(arena: Arena, memory: ArrayBufferLike): void {
   const { random, hostile } = arena;
   const words = new Int32Array(memory, 0, memory.byteLength >> 2);
-  if (words.length === 0) return;
   for (let count = 0; count < 30; count++) {
     const most = random.chance(0.5) ? 16 : words.length;
     words[random.integer(0, Math.min(most, words.length) - 1)] = hostile.number();

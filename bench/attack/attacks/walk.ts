@@ -1,6 +1,6 @@
-import { connect, listen } from "../../../src/index.js";
+import { CompletionPort, connect, listen } from "../../../src/index.js";
 import type { Arena } from "../arena.js";
-import { sleep, within } from "../clock.js";
+import { sleep } from "../clock.js";
 import { isObject, reachable } from "../reachable.js";
 
 type Callable = (...args: unknown[]) => unknown;
@@ -8,10 +8,7 @@ type Callable = (...args: unknown[]) => unknown;
 /** Calls, constructs and overwrites everything that can be reached from what an attacker holds. */
 export async function walk(arena: Arena): Promise<void> {
   const { random } = arena;
-  // Whose connection another's accept() has taken waits for one that does not come.
-  const holding = holdings(arena);
-  if (!(await within(holding, 1000))) return;
-  const roots = await holding;
+  const roots = await holdings(arena);
   const found = reachable(roots, arena.forbidden, 2000);
   const objects = [...found.keys()];
   const functions = objects.filter((value) => typeof value === "function") as unknown as Callable[];
@@ -43,19 +40,21 @@ export async function walk(arena: Arena): Promise<void> {
 
 async function holdings(arena: Arena): Promise<Record<string, unknown>> {
   const { signal } = new AbortController();
-  const port = arena.ownPort();
+  // Nobody else gets to know them before they are complete.
+  const port = new CompletionPort();
   const options = { host: "127.0.0.1", completionPort: port, signal };
-  const listener = arena.keep(await listen(options));
-  const socket = arena.keep(await connect({ ...options, port: listener.address.port }));
-  const accepted = arena.keep(await listener.accept());
+  const listener = await listen(options);
+  const socket = await connect({ ...options, port: listener.address.port });
+  const accepted = await listener.accept();
   const receiving = accepted.recv({ signal });
   arena.attempt("recv", () => receiving);
-  const pushing = arena.keep(await listen({ ...options }, { data: () => {} }));
+  const pushing = await listen({ ...options }, { data: () => {} });
   const operation = port.operation(() => void arena.mischief()); // whatever is called on it, nobody counts
   operation.timer(1);
   await socket.send("H");
   const error = await socket.recv({ size: -1 }).catch((reason: unknown) => reason);
   const chunk = await receiving;
+  for (const own of [port, listener, socket, accepted, pushing]) arena.keep(own);
   return { port, listener, socket, accepted, pushing, operation, error, chunk, signal };
 }
 
@@ -69,15 +68,17 @@ function overwrite(arena: Arena, objects: readonly object[]): void {
   const { random, hostile } = arena;
   for (let count = 0; count < 40; count++) {
     const target = random.pick(objects);
-    if (typeof target === "function" || Object.hasOwn(target, "constructor")) continue;
+    if (typeof target === "function") continue;
     if (ArrayBuffer.isView(target)) scribble(arena, target);
-    const keys = Reflect.ownKeys(target);
-    const key = keys.length > 0 ? random.pick(keys) : "data";
     arena.attempt("overwrite", () => {
+      if (Object.hasOwn(target, "constructor")) return;
+      const keys = Reflect.ownKeys(target);
+      const key = keys.length > 0 ? random.pick(keys) : "data";
       if (!isObject(Reflect.get(target, key)) || random.chance(0.3))
         Reflect.set(target, key, hostile.value());
     });
-    if (random.chance(0.1)) arena.attempt("freeze", () => Object.freeze(target));
+    if (random.chance(0.1))
+      arena.attempt("freeze", () => Object.hasOwn(target, "constructor") || Object.freeze(target));
   }
 }
 
