@@ -24,21 +24,22 @@ import {
 export interface ConnectOptions extends SocketOptions {
   /** An address or a host name; default `"localhost"`. */
   host?: string | undefined;
+  /** The peer's TCP port number, 1 to 65535. */
   port: number;
-  /** Use addresses of this family only; 0, the default: both, IPv6 and IPv4 taking turns (RFC 8305). */
+  /** Use addresses of this family only; 0, the default: both, IPv6 and IPv4 in turns (RFC 8305). */
   family?: 0 | 4 | 6 | undefined;
   /** Looks host names up; default Node's `dns.lookup`, as it is at that moment. */
   lookup?: LookupFunction | undefined;
   /** This end's address; addresses of the other family are left out. Default: what the OS chooses. */
   localAddress?: string | undefined;
   /**
-   * This end's TCP port; 0, the default: what the OS chooses. One that is chosen can be used again at once, and, but on
-   * Windows, for connections to several peers.
+   * This end's TCP port number; 0, the default: what the OS chooses. One that you give can be used again at once, and for
+   * connections to several peers at the same time (not on Windows).
    */
   localPort?: number | undefined;
   /** Milliseconds for all of it; then the error is `ETIMEDOUT`. Default: the OS's patience. */
   timeout?: number | undefined;
-  /** Milliseconds before the next address is tried beside the last one; default 250 (RFC 8305, section 5). */
+  /** Milliseconds before the next address is tried beside the one before; default 250 (RFC 8305, section 5). */
   attemptDelay?: number | undefined;
   /** Gives up when it is aborted. */
   signal?: AbortSignal | undefined;
@@ -61,8 +62,8 @@ const handlerNames = new Set<string>([...socketHandlerNames, "shortage"]);
 
 /**
  * Connects. With handlers the socket is in push style, and `open` runs before the promise resolves. Errors:
- * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …; of several addresses that of the one that
- * failed first, with all of them in `errors`. `Data` is the type of the socket's `data`.
+ * `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOTFOUND`, …. When several addresses fail, the error is
+ * that of the one that failed first, with all of them in `errors`. `Data` is the type of the socket's `data`.
  */
 export async function connect<Data = unknown>(
   options: ConnectOptions,

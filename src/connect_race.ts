@@ -53,7 +53,15 @@ export class ConnectRace implements Abortable {
     return new Promise<TcpSocket>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      if (timeout !== undefined) this.#timer = new Timer(this.#plan.owner, timeout, () => this.#timeOut());
+      if (timeout !== undefined) {
+        const { owner } = this.#plan;
+        this.#timer = new Timer(
+          owner,
+          timeout,
+          () => this.#timeOut(),
+          () => this.#portCloses(),
+        );
+      }
       this.#signal = signal;
       if (signal) watch(signal, this);
       lookUp().then(
@@ -141,6 +149,11 @@ export class ConnectRace implements Abortable {
   #timeOut(): void {
     if (this.#waiting === undefined) immediately(() => this.#giveUp());
     else this.#giveUp();
+  }
+
+  // No time-out will come. Attempts are cancelled and say so; a look-up may never answer.
+  #portCloses(): void {
+    if (this.#waiting === undefined) this.#fail(closedError("connect"));
   }
 
   #giveUp(): void {

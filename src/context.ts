@@ -1,7 +1,11 @@
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 
 /** The async context of a call that gave handlers (AsyncLocalStorage): they run in it. */
-export type Context = AsyncResource;
+export interface Context {
+  readonly resource: AsyncResource;
+  /** What the resource consists of, while it carries nobody's store. */
+  readonly parts: readonly unknown[] | undefined;
+}
 
 // Nobody waits for the destroy hook, so none is registered with the garbage collector.
 const options = { requireManualDestroy: true };
@@ -9,11 +13,15 @@ const options = { requireManualDestroy: true };
 const runInScope = Function.prototype.call.bind(AsyncResource.prototype.runInAsyncScope) as <
   Arguments extends unknown[],
 >(
-  context: Context,
+  resource: AsyncResource,
   callback: (...values: Arguments) => unknown,
   self: unknown,
   ...values: Arguments
 ) => void;
+
+// What every resource consists of: its number, its cause's, and in some versions a frame.
+const names = Object.getOwnPropertySymbols(new AsyncResource("Portside", options));
+const [first, second, third] = names as [symbol, symbol, symbol];
 
 /**
  * Before Node 24 `enterWith()` writes into the resource that is being run in, where the next handler would find it: each
@@ -24,7 +32,7 @@ const resourcesKeepStores = "_enable" in AsyncLocalStorage.prototype && canBeCop
 /** Bun has that name too, but resources with private fields, which a copy lacks. */
 function canBeCopied(): boolean {
   try {
-    runInScope({ ...new AsyncResource("Portside", options) } as Context, () => {}, undefined);
+    runInScope({ ...new AsyncResource("Portside", options) } as AsyncResource, () => {}, undefined);
     return true;
   } catch {
     return false;
@@ -32,7 +40,24 @@ function canBeCopied(): boolean {
 }
 
 export function currentContext(): Context {
-  return new AsyncResource("Portside", options);
+  const resource = new AsyncResource("Portside", options);
+  return { resource, parts: resourcesKeepStores ? partsOf(resource) : undefined };
+}
+
+// Stores of AsyncLocalStorage lie beside them under symbols of their own.
+function partsOf(resource: AsyncResource): readonly unknown[] | undefined {
+  const own = Object.getOwnPropertySymbols(resource);
+  if (own.length !== names.length || (names.length !== 2 && names.length !== 3)) return undefined;
+  return names.map((name) => (resource as unknown as Record<symbol, unknown>)[name]);
+}
+
+// A literal costs a fraction of a spread, and most programs keep no stores.
+function copyOf({ resource, parts }: Context): AsyncResource {
+  let copy: object;
+  if (parts === undefined) copy = { ...resource };
+  else if (parts.length === 2) copy = { [first]: parts[0], [second]: parts[1] };
+  else copy = { [first]: parts[0], [second]: parts[1], [third]: parts[2] };
+  return copy as AsyncResource;
 }
 
 /** Calls a handler in its context. What it does to that context (`enterWith`) ends with the call. */
@@ -42,5 +67,5 @@ export function callIn<Arguments extends unknown[]>(
   self: unknown,
   ...values: Arguments
 ): void {
-  runInScope(resourcesKeepStores ? ({ ...context } as Context) : context, callback, self, ...values);
+  runInScope(resourcesKeepStores ? copyOf(context) : context.resource, callback, self, ...values);
 }

@@ -1,7 +1,7 @@
 import { clone, restore } from "./clone.js";
 import { type Context, callIn, currentContext } from "./context.js";
 import { PortsideError, sentenceOf, systemError } from "./errors.js";
-import { undetachableMemory } from "./lasting_memory.js";
+import { receiveMemory } from "./lasting_memory.js";
 import { listenerInner, type TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, Words } from "./names.js";
 import { addon, errorName, type NativePort, type NativeStats } from "./native.js";
@@ -347,7 +347,7 @@ function openNative(
   yieldTurn: (referenced: boolean) => void,
 ): NativePort {
   try {
-    return new addon.Port({ ...options, received: undetachableMemory() }, deliver, yieldTurn);
+    return new addon.Port({ ...options, ...receiveMemory() }, deliver, yieldTurn);
   } catch (error) {
     throw openError(error);
   }

@@ -23,12 +23,13 @@ export class PortsideError extends Error {
   /** The call that failed: `connect`, `bind`, `recv`, … */
   declare readonly syscall?: string;
   declare readonly address?: string;
+  /** The TCP port number that goes with the address. */
   declare readonly port?: number;
   /** What the OS said, untranslated (10054, `STATUS_…`); absent where the error is not the OS's. */
   declare readonly native?: number;
   /** Of a send: bytes that the OS had taken. */
   declare readonly bytesSent?: number;
-  /** Where several addresses were tried: what each of them answered, that which failed first first. */
+  /** When several addresses failed: the error of each, in the order in which they failed. */
   declare readonly errors?: readonly Error[];
 
   constructor(code: string, message: string, details: PortsideErrorDetails = {}) {
@@ -52,26 +53,27 @@ Object.defineProperty(PortsideError.prototype, "name", {
 
 /** What each code means here, and what to do about it. */
 const sentences: Record<string, string> = {
-  EACCES: "permission denied; ports below 1024 need a privilege on most systems",
-  EADDRINUSE: "the address is in use; choose another port, or 0 for any free one",
-  EADDRNOTAVAIL: "the address is not one of this machine's, or no port is left; check host and localAddress",
-  EAFNOSUPPORT: "this system does not support the address family; use an address of the other one",
-  EAGAIN: "the system is short of something for the moment; try again",
+  EACCES: "permission denied; port numbers below 1024 need a privilege on most systems",
+  EADDRINUSE: "the address and port number are in use; choose another port number, or 0 for any free one",
+  EADDRNOTAVAIL:
+    "the address is not one of this machine's, or no local port number is left; check host and localAddress",
+  EAFNOSUPPORT: "this system does not support the address family; use an address of the other family",
+  EAGAIN: "the system lacks something for the moment; try again",
   EBADF: "it is closed; open a new one",
-  ECONNABORTED: "the connection was aborted by this system",
+  ECONNABORTED: "this system aborted the connection",
   ECONNREFUSED: "nothing listens there; check host and port, and that the server runs",
   ECONNRESET: "the peer reset the connection",
-  EFAULT: "the buffer was detached or resized meanwhile; keep it as it is until the operation completes",
+  EFAULT: "the buffer was detached or made smaller meanwhile; keep it as it is until the operation completes",
   EHOSTUNREACH: "no route to that host; check the address and the network",
-  EINVAL: "the system refuses an argument; check address and options",
+  EINVAL: "the system refuses an argument; check the address and the options",
   EMFILE: "this process has too many open descriptors; close some, or raise the limit (ulimit -n)",
   ENETUNREACH: "no route to that network; check the address and the network",
   ENFILE: "this machine has too many open files; close some, or raise the system's limit",
-  ENOBUFS: "the system is short of buffers; hold fewer connections or bytes",
-  ENOMEM: "the system is short of memory; hold fewer connections or bytes",
+  ENOBUFS: "there are not enough buffers; keep fewer connections, waiting bytes or pending operations",
+  ENOMEM: "there is not enough memory; keep fewer connections, waiting bytes or completion ports",
   ENOTCONN: "the connection is gone",
   ENOTSUP:
-    "this system cannot do what an option asks for; leave out reuseSockets, reusePort, userTimeout, keepAliveInterval or keepAliveCount",
+    "this system cannot do it; if an option asks for it, leave out reuseSockets, reusePort, userTimeout, keepAliveInterval or keepAliveCount",
   EPERM: "not permitted; a firewall may forbid it",
   EPIPE: "this end was shut down, or the peer is gone; nothing can be sent any more",
   ETIMEDOUT: "no answer in time; check the address, or allow more time",

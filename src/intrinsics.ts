@@ -45,11 +45,14 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 export const ofTypedArray: ViewGetters = gettersOf(typedArray);
 export const ofDataView: ViewGetters = gettersOf(DataView.prototype);
 
+export const sliceBytes = uncurry(
+  typedArray.slice as Method<Uint8Array<ArrayBuffer>, [start: number, end: number], Uint8Array<ArrayBuffer>>,
+);
+
 /** The class that a view really is of; undefined for what is none. */
 export const tagOf = uncurry(
   Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get as Method<object, [], string>,
 );
-
 export const setBytes = uncurry(
   typedArray.set as Method<Uint8Array, [bytes: ArrayLike<number>, at: number], void>,
 );

@@ -7,20 +7,26 @@ declare const WebAssembly:
 const wasmPage = 65536;
 
 // What a transfer list would take, the host refuses or copies; only transfer() takes the addon's own memory.
-let needed = "transfer" in ArrayBuffer.prototype;
+const canBeTaken = "transfer" in ArrayBuffer.prototype;
+let isToBeHad = true;
 
 /**
- * Memory that nothing can detach, for the receive space, where the addon's own could be taken by a program that holds
- * a view of it (from Node 21 on): a WebAssembly memory, for which V8 reserves 10 GB of addresses. Undefined where it is
- * not needed, or not to be had.
+ * What the receive space is to be made of. Where the addon's own memory could be taken by a program that holds a view
+ * of it (from Node 21 on), memory that nothing can detach: a WebAssembly memory, for which V8 reserves 10 GB of
+ * addresses. Where that is not to be had, the addon has to look whether its own was taken.
  */
-export function undetachableMemory(): ArrayBuffer | undefined {
-  if (!needed || typeof WebAssembly !== "object") return undefined;
+export function receiveMemory(): { received: ArrayBuffer | undefined; receivedCanBeTaken: boolean } {
+  const received = canBeTaken && isToBeHad ? undetachableMemory() : undefined;
+  return { received, receivedCanBeTaken: canBeTaken && received === undefined };
+}
+
+function undetachableMemory(): ArrayBuffer | undefined {
+  if (typeof WebAssembly !== "object") return undefined;
   const pages = Math.ceil(addon.layout.receiveSpaceSize / wasmPage);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
   } catch {
-    needed = false; // no addresses are left; asking again would only cost time
+    isToBeHad = false; // no addresses are left; asking again would only cost time
     return undefined;
   }
 }

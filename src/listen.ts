@@ -32,25 +32,25 @@ import {
 
 export interface ListenOptions extends SocketOptions {
   /**
-   * An address or a host name, of whose addresses the first at which it can be done is listened at; default `"::"`,
-   * which takes IPv4 too (`"0.0.0.0"` where there is no IPv6).
+   * An address, or a host name: then the listener listens at the first of its addresses that works. Default `"::"`, which
+   * takes IPv4 too (`"0.0.0.0"` where there is no IPv6).
    */
   host?: string | undefined;
   /** Use addresses of this family only; 0, the default: both. Without a host, 4 means `"0.0.0.0"` and 6 `"::"`. */
   family?: 0 | 4 | 6 | undefined;
   /** Looks host names up; default Node's `dns.lookup`, as it is at that moment. */
   lookup?: LookupFunction | undefined;
-  /** 0, the default: any free port. */
+  /** The TCP port number; 0, the default: any free one. */
   port?: number | undefined;
   /** Connections that may wait to be accepted; default 4096. The OS may allow fewer (listen(2)). */
   backlog?: number | undefined;
   /** Take no IPv4 on an IPv6 address; default false. */
   ipv6Only?: boolean | undefined;
-  /** Share the port with other listeners that say so too (SO_REUSEPORT); default false. */
+  /** Share the TCP port with other listeners that say so too (SO_REUSEPORT); default false. */
   reusePort?: boolean | undefined;
   /**
-   * Where the OS accepts ahead of being asked to (Windows): how many accepts wait there when all is quiet; default 16,
-   * at most 4096. Elsewhere the backlog does that work, and this has no effect, nor have the four that follow.
+   * Where the OS accepts before it is asked to (Windows): how many accepts wait there when all is quiet; default 16, at
+   * most 4096. Elsewhere the backlog does that work, and this and the next four options have no effect.
    */
   acceptLowWaterMark?: number | undefined;
   /** How many wait there when connections come faster; default 256, or the low one where that is more. */
@@ -63,7 +63,7 @@ export interface ListenOptions extends SocketOptions {
   /** Milliseconds that a client may stay silent with `acceptData` before it is dropped; default 10000, at least 1000. */
   acceptTimeout?: number | undefined;
   /**
-   * Sockets whose connection has ended in order are used again (DisconnectEx with TF_REUSE_SOCKET); default false.
+   * Sockets whose connection ended in order are used again (DisconnectEx with TF_REUSE_SOCKET); default false.
    * `ENOTSUP` under Wine, where such a socket never receives anything.
    */
   reuseSockets?: boolean | undefined;
@@ -100,9 +100,9 @@ function familyIsMissing({ code }: PortsideError): boolean {
 
 /**
  * Listens. With handlers, every connection is theirs (push style); without, {@link TcpListener.accept} and `for await`
- * give the connections (pull style). Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, …, of several
- * addresses that of the first, with all of them in `errors`; `ERR_…` for what is wrong with the arguments. `Data` is the
- * type of its sockets' `data`.
+ * give the connections (pull style). Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ENOTFOUND`, …, or `ERR_…` for a
+ * wrong argument. When several addresses fail, the error is that of the first, with all of them in `errors`. `Data` is
+ * the type of its sockets' `data`.
  */
 export async function listen<Data = unknown>(
   options: ListenOptions = {},

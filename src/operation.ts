@@ -130,7 +130,7 @@ export class Operation {
   }
 
   #complete(error: PortsideError | null, result: number | TcpSocket | undefined): void {
-    callIn(this.#context, this.#onComplete, undefined, error, result, this);
+    callIn(this.#context, this.#onComplete, this, error, result, this);
   }
 
   #submit(opcode: Opcode, index: number, generation: number, token: number, a: number): void {

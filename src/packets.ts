@@ -1,12 +1,14 @@
 /** As many packets are taken from the engine at a time; it hands out no more in a turn, either. */
 const mostAtATime = 256;
 
+const none: readonly Uint8Array[] = [];
+
 /**
  * Packets on their way from the engine's mailbox to the port's `posted` listeners. What no listener has seen stays
  * here, in order; the engine keeps the rest, and tells again that it has some once it was asked.
  */
 export class Packets {
-  #taken: readonly Uint8Array[] = [];
+  #taken: readonly Uint8Array[] = none;
   #next = 0;
   #wait = false;
 
@@ -33,7 +35,11 @@ export class Packets {
   #handOutTaken(wanted: () => boolean, give: (packet: Uint8Array) => void): boolean {
     while (wanted()) {
       const packet = this.#taken[this.#next];
-      if (packet === undefined) return true;
+      if (packet === undefined) {
+        this.#taken = none; // handed out, they are not to be kept until the next ones come
+        this.#next = 0;
+        return true;
+      }
       this.#next++;
       give(packet);
     }

@@ -27,9 +27,9 @@ export interface CompletionPortOptions {
 export interface PortStats extends NativeStats {
   backend: BackendName;
   waker: "loop" | "thread";
-  /** Packets that `post()` brought. */
+  /** Values that `post()` brought. */
   posted: number;
-  /** Bytes that `write()` was given and that never reached the OS, as their connection had ended, or did. */
+  /** Bytes that `write()` or `end()` was given and that never reached the OS, because their connection ended. */
   bytesDropped: number;
   /** Descriptors this process may have. */
   descriptorLimit: number;
@@ -41,7 +41,7 @@ const portOptionNames = new Set(["backend", "waker", "batch", "polls"]);
 
 let defaultPort: CompletionPort | undefined;
 
-/** What a port is behind its face; undefined for what is none. Not for programs. */
+/** What a port is behind its public face; undefined for what is no port. Not for programs. */
 export let coreOf: (port: unknown) => Core | undefined;
 
 /**
@@ -49,13 +49,13 @@ export let coreOf: (port: unknown) => Core | undefined;
  * {@link CompletionPort.default} without naming it.
  */
 export class CompletionPort {
-  /** This thread's own port, opened on first use. */
+  /** This thread's own completion port, opened on first use. */
   static get default(): CompletionPort {
     if (!defaultPort || defaultPort.closed) defaultPort = new CompletionPort();
     return defaultPort;
   }
 
-  /** Posts a value (a structured clone of it) to an open port of any thread. Unknown: `ENOENT`. */
+  /** Posts a value (a structured clone of it) to an open completion port of any thread. Unknown: `ENOENT`. */
   static post(id: number, value: unknown): void {
     checkInteger("id", id, 0, 0xffffffff);
     post(id, value);
@@ -67,7 +67,7 @@ export class CompletionPort {
   readonly waker: "loop" | "thread";
   readonly #core: Core;
 
-  /** Errors: what is missing to open it, as a {@link PortsideError} (`EMFILE`, `ENOMEM`, `EAGAIN`: no thread). */
+  /** Throws a {@link PortsideError} that says what is missing to open it (`EMFILE`, `ENOMEM`, `EAGAIN`: no thread). */
   constructor(options: CompletionPortOptions = {}) {
     checkOptions(options, portOptionNames);
     const backend = backendOf(options.backend);
@@ -92,7 +92,7 @@ export class CompletionPort {
     post(this.#core.id, value);
   }
 
-  /** Packets wait until there is a listener. One does not keep the process alive. */
+  /** Posted values wait until there is a listener. A listener does not keep the process alive. */
   on(event: "posted", listener: (value: unknown) => void): this {
     checkPosted(event, listener);
     this.#core.on(listener);

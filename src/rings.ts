@@ -6,6 +6,7 @@ import {
   deleteFrom,
   ofTypedArray,
   setBytes,
+  sliceBytes,
   Words32,
   writeText,
 } from "./intrinsics.js";
@@ -150,8 +151,9 @@ export class Rings {
 
   /** Received bytes as a copy, the receiver's own. */
   receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    const copy =
-      length <= onHeap ? new BytesOf(length) : new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
+    if (length <= onHeap) return sliceBytes(this.#receiveSpace, offset, offset + length);
+    // Memory that is filled at once need not be zeroed first.
+    const copy = new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
     setBytes(copy, this.receivedView(offset, length), 0);
     return copy;
   }

@@ -42,9 +42,9 @@ export interface IpAddress {
  * called from within a call of the program's own. An exception in one is reported as uncaught; nothing else stops.
  */
 export interface SocketHandlers<Data = unknown> {
-  /** The connection stands. */
+  /** The connection is open. */
   open?: ((socket: TcpSocket<Data>) => void) | undefined;
-  /** Bytes came, as the OS had them: framing is the program's business. */
+  /** Bytes came, in whatever pieces: framing is the program's business. */
   data?: ((socket: TcpSocket<Data>, chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** After `write()` returned false: everything was handed to the OS. */
   drain?: ((socket: TcpSocket<Data>) => void) | undefined;
@@ -75,7 +75,8 @@ const enum State {
   unreferenced = 32,
   silent = 64, // its handlers never heard of it (a connect that failed, or lost the race)
   lost = 128, // the connection is gone
-  oneShutdown = 256, // and more: how many shutdown()s are under way
+  endedByPeer = 256, // it closes by itself, after the peer's FIN or reset
+  oneShutdown = 512, // and more: how many shutdown()s are under way
 }
 const deaf = State.closing | State.closed;
 
@@ -207,8 +208,8 @@ export class TcpSocket<Data = unknown> {
   }
 
   /**
-   * Resolves once everything that was sent or written so far has been handed to the OS; with {@link write} in pull style,
-   * this is what to wait for when it returned false. Rejects when the connection is lost before, or closed.
+   * Resolves once everything that was sent or written so far has been handed to the OS. In pull style this is what to wait
+   * for when {@link write} returned false. Rejects when the connection is lost or closed before that.
    */
   drained(options?: SignalOptions): Promise<void> {
     try {
@@ -235,7 +236,7 @@ export class TcpSocket<Data = unknown> {
 
   /**
    * Sends without anyone waiting. False under back-pressure (`highWaterMark` bytes or more wait): stop writing until
-   * `drain`. False as well when the connection has ended, by whomever: then the bytes are dropped, and
+   * `drain`. False as well when the connection has ended, whoever ended it: then the bytes are dropped, and
    * `port.stats().bytesDropped` counts them. Throws for data that cannot be sent, and for nothing else. The data is the
    * caller's again when this returns.
    */
@@ -305,20 +306,18 @@ export class TcpSocket<Data = unknown> {
   /** Whether small sends go out at once (TCP_NODELAY, RFC 896's opposite). */
   setNoDelay(on = true): this {
     checkBoolean("on", on);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setNoDelay(this.#index, this.#generation, on));
+    return this.#set(() => this.#core.native.setNoDelay(this.#index, this.#generation, on));
   }
 
   /**
    * Whether the OS probes an idle connection: `delay` milliseconds before the first probe and `interval` between two,
-   * 1000 to 32 767 000 each, and after `count` without an answer, 1 to 127, the connection ends with `ETIMEDOUT`. What is
-   * left out stays as it is, which is the OS's own; so does a delay of 0. Where it has no such interval or count:
-   * `ENOTSUP`. What is refused changes nothing.
+   * 1000 to 32 767 000 each; after `count` probes without an answer, 1 to 127, the connection ends with `ETIMEDOUT`. What
+   * you leave out, and a delay of 0, stays as it is, at first the OS's own value. Where the OS has no such interval or
+   * count: `ENOTSUP`. A call that is refused changes nothing.
    */
   setKeepAlive(on = true, delay?: number, interval?: number, count?: number): this {
     const settings = keepAliveSettings(on, delay, interval, count);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
+    return this.#set(() => this.#core.native.setKeepAlive(this.#index, this.#generation, ...settings));
   }
 
   /**
@@ -327,8 +326,7 @@ export class TcpSocket<Data = unknown> {
    */
   setUserTimeout(milliseconds: number): this {
     checkInteger("milliseconds", milliseconds, 0, 0x7fffffff);
-    this.#checkOpen("setsockopt");
-    return this.#set(this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
+    return this.#set(() => this.#core.native.setUserTimeout(this.#index, this.#generation, milliseconds));
   }
 
   /** Keeps the process alive while open, which is the default. */
@@ -366,7 +364,7 @@ export class TcpSocket<Data = unknown> {
     return (this.#state & State.paused) !== 0;
   }
 
-  /** Addresses, state and figures; what was sent or received is nobody's business. */
+  /** Addresses, state and figures; nothing that was sent or received. */
   toJSON(): object {
     return this.#toJSON();
   }
@@ -442,7 +440,7 @@ export class TcpSocket<Data = unknown> {
       const handler = handlers.error;
       if (handler) callIn(context, handler, handlers, this, outcomeError(syscall, outcome));
     } finally {
-      this.#begin(Opcode.close, SubmissionFlag.none);
+      this.#closeByItself(SubmissionFlag.none);
     }
   }
 
@@ -516,10 +514,15 @@ export class TcpSocket<Data = unknown> {
     return this.#core.whenClosed(this, this.#index);
   }
 
+  #closeByItself(flags: SubmissionFlag): void {
+    if ((this.#state & State.closing) === 0) this.#state |= State.endedByPeer;
+    this.#begin(Opcode.close, flags);
+  }
+
   #end(): void {
     const { handlers } = this.#style;
     if (handlers?.end) this.#call(handlers.end);
-    else this.#begin(Opcode.close, SubmissionFlag.flushFirst);
+    else this.#closeByItself(SubmissionFlag.flushFirst);
   }
 
   #hold(chunk: Uint8Array<ArrayBuffer> | null): void {
@@ -557,7 +560,11 @@ export class TcpSocket<Data = unknown> {
     return this;
   }
 
-  #set(refused: NativeError | undefined): this {
+  // A connection that the peer has ended needs no settings any more: a program cannot know of it in time.
+  #set(set: () => NativeError | undefined): this {
+    if (this.closed && (this.#state & State.endedByPeer) !== 0) return this;
+    this.#checkOpen("setsockopt");
+    const refused = set();
     if (refused) throw toError(refused);
     return this;
   }

@@ -7,10 +7,12 @@ export class Timer implements Waiting {
   readonly #core: Core;
   readonly #token: number;
   #callback: (() => void) | undefined;
+  readonly #portCloses: (() => void) | undefined;
 
-  constructor(core: Core, milliseconds: number, callback: () => void) {
+  constructor(core: Core, milliseconds: number, callback: () => void, portCloses?: () => void) {
     this.#core = core;
     this.#callback = callback;
+    this.#portCloses = portCloses;
     this.#token = core.expect(this);
     core.rings.submit(Opcode.timer, 0, 0, this.#token, milliseconds, 0, 0);
   }
@@ -25,7 +27,8 @@ export class Timer implements Waiting {
   settle(_core: Core, outcome: Outcome): void {
     const callback = this.#callback;
     this.#callback = undefined;
-    // Cancelled by its port's close, it has nothing to say.
-    if (outcome.error === 0) callback?.();
+    if (callback === undefined) return; // stopped
+    if (outcome.error === 0) callback();
+    else this.#portCloses?.();
   }
 }

@@ -161,7 +161,8 @@ PortParameters port_parameters(Napi::Value value) {
           .batch = options.number("batch", 1, completion_capacity),
           .polls = options.number("polls", 1, most_polls),
           .counters_start = options.number("countersStart", 0, 0xffffffff),
-          .received = options.array_buffer("received")};
+          .received = options.array_buffer("received"),
+          .received_can_be_taken = options.flag("receivedCanBeTaken")};
 }
 
 }  // namespace portside

@@ -47,6 +47,7 @@ struct PortParameters {
   std::uint32_t polls = 1;
   std::uint32_t counters_start = 0;
   napi_value received = nullptr;  // memory that no program can detach, where the host has such
+  bool received_can_be_taken = false;
 };
 PortParameters port_parameters(Napi::Value options);
 

@@ -45,6 +45,7 @@ PortCore::Refusal PortCore::make_memory(const PortParameters& parameters) {
 }
 
 PortCore::Refusal PortCore::start(const PortParameters& parameters) {
+  received_can_be_taken_ = parameters.received_can_be_taken;
   if (const Refusal refusal = make_memory(parameters); refusal.error) return refusal;
   const EngineOptions options{.backend = parameters.backend.c_str(),
                               .batch = parameters.batch,
@@ -91,7 +92,7 @@ void PortCore::keep_received() {
 
 void PortCore::take_submissions() {
   const Napi::HandleScope scope(env_);
-  keep_received();  // what is sent may lie there
+  if (received_can_be_taken_) keep_received();  // what is sent may lie there
   engine_->take_submissions();
 }
 
@@ -116,7 +117,7 @@ void PortCore::turn() {
   if (closing_ || turning_ || yielding_) return;
   const Napi::HandleScope scope(env_);
   turning_ = true;
-  keep_received();
+  if (received_can_be_taken_) keep_received();
   engine_->turn();
   turning_ = false;
   if (closing_) engine_.reset();
@@ -141,7 +142,7 @@ void PortCore::turn_after_yield() {
 bool PortCore::deliver() {
   const Napi::HandleScope scope(env_);
   const bool alive = call_deliver();
-  if (alive) keep_received();
+  if (alive && received_can_be_taken_) keep_received();
   return alive;
 }
 

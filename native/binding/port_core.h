@@ -65,6 +65,7 @@ class PortCore final : public WakerHost {
   Napi::Env env_;
   LastingMemory rings_;
   LastingMemory received_;
+  bool received_can_be_taken_ = false;  // by a program, at any time: then it is looked at again and again
   Napi::FunctionReference deliver_;
   Napi::FunctionReference yield_;
   std::unique_ptr<Engine> engine_;

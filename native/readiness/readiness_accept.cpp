@@ -44,8 +44,10 @@ bool ReadinessBackend::accept_one(Handle& handle) {
     return false;
   }
   parts_.counters.accepted++;
-  accepting_works(handle);
+  // Ahead of the news that accepting goes on: that may have to stand in line, and the connection's first
+  // bytes would come before the connection then.
   announce_accepted(handle, accepted);
+  accepting_works(handle);
   return true;
 }
 

@@ -14,15 +14,16 @@ bool StreamBackend::wants_to_accept(const Handle& handle) const {
   return (handle.automatic || !handle.waiting.empty()) && !handle.listener->active();
 }
 
+// Always ahead: what comes of the connection itself does not wait for its listener's completions in line.
 void StreamBackend::announce_accepted(Handle& listener, const Handle& accepted) {
   Completion completion{};
   completion.kind = CompletionKind::accepted;
   completion.result = static_cast<std::int32_t>(accepted.index);
   completion.offset = accepted.generation;
-  if (listener.automatic) return emit(listener, completion, can_go_ahead(listener));
+  if (listener.automatic) return emit(listener, completion, true);
   Operation* operation = listener.waiting.take_first();
   parts_.operations.remove(*operation);
-  finish(&listener, operation->token, completion, can_go_ahead(listener));
+  finish(&listener, operation->token, completion, true);
   delete operation;
 }
 

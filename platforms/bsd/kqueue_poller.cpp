@@ -250,11 +250,12 @@ void KqueuePoller::wake() noexcept {
 // EVFILT_USER clears itself. A pipe is emptied, for its next byte to be a change.
 void KqueuePoller::woken() {
   if (wakeup_read_ < 0) return;
-  // Before the byte is read: who wakes meanwhile makes another one, and is not overlooked.
-  wake_is_under_way_ = false;
   std::array<char, 16> bytes;
   while (::read(wakeup_read_, bytes.data(), bytes.size()) > 0) {
   }
+  // Not before: a byte that came between would be read as well, and nobody would write another one. Who wakes
+  // until here is heard by the turn that asked; the exchange makes his work visible to it.
+  (void)wake_is_under_way_.exchange(false);
 }
 
 }  // namespace portside

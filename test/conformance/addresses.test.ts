@@ -221,6 +221,12 @@ describe.skipIf(!hasIpv6)("dual stack (this needs ::1)", () => {
     await echoes(scope, "127.0.0.1", six.address.port);
   });
 
+  it("says that its port is in use when only IPv6 has it: it never makes do with the other family", async () => {
+    await using scope = new Scope();
+    const six = scope.use(await listen({ host: "::", ipv6Only: true }));
+    await failure(listen({ port: six.address.port }), "EADDRINUSE");
+  });
+
   it("with ipv6Only false is what '::' is", async () => {
     await using scope = new Scope();
     const listener = await echoOn(scope, { host: "::", ipv6Only: false });

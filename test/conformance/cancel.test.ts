@@ -127,6 +127,19 @@ describe.each(situations)("aborting the signal of %s", (_, prepare) => {
   });
 });
 
+describe("the signal of an operation that succeeded", () => {
+  it("is not listened to any more, also when it was shared", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    const { signal } = new AbortController();
+    const [first, second] = [socket.recv({ size: 1, signal }), socket.recv({ size: 1, signal })];
+    expect(getEventListeners(signal, "abort").length).toBeGreaterThan(0);
+    await peer.write("12");
+    await Promise.all([first, second]);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+});
+
 describe("a canceled receive", () => {
   it("takes no byte from the stream", async () => {
     await using scope = new Scope();

@@ -28,8 +28,7 @@ function checkSystem(error: PortsideError, syscall: RegExp): void {
   expect(error.syscall).toMatch(syscall);
   expect(error.native).toEqual(expect.any(Number));
   expect(error.native).not.toBe(0);
-  expect(error.errno).toEqual(expect.any(Number));
-  expect(error.errno).not.toBe(0);
+  expect(error.errno).toBeLessThan(0); // as in Node's own errors
 }
 
 describe("the error of a connect", () => {

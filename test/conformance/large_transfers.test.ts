@@ -150,6 +150,16 @@ describe("small sends in great number", () => {
     expect(await client.send(pieces)).toBe(5000);
     expect(difference(await receive(server, 5000), data)).toBe("");
   });
+
+  it("of text with several bytes a character arrive whole, many in one tick", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    // 24 000 bytes each, of 8000 characters.
+    const texts = Array.from({ length: 40 }, (_, index) => String.fromCharCode(0x4e00 + index).repeat(8000));
+    const data = Buffer.from(texts.join(""));
+    for (const text of texts) client.write(text);
+    expect(difference(await receive(server, data.length), data)).toBe("");
+  });
 });
 
 describe("a send of 0 bytes", () => {

@@ -1,5 +1,5 @@
 import dns from "node:dns";
-import { connect, type LookupFunction, listen } from "portside";
+import { CompletionPort, connect, type LookupFunction, listen } from "portside";
 import { describe, expect, it } from "vitest";
 import { failure } from "../support/failure.js";
 import { hasIpv6, netServer } from "../support/peers.js";
@@ -25,6 +25,15 @@ describe("the lookup option", () => {
     };
     scope.use(await connect({ host: "some.test", port: server.port, family: 4, lookup }));
     expect(asked).toEqual(["some.test", { all: true, family: 4 }]);
+  });
+
+  it("may never answer: the close of the port ends a connect that has a time-out all the same", async () => {
+    const port = new CompletionPort();
+    const lookup: LookupFunction = () => {};
+    const options = { host: "some.test", port: 9, timeout: 3_600_000, lookup, completionPort: port };
+    const failed = failure(connect(options), "EBADF");
+    await port.close();
+    await failed;
   });
 
   it("may be Node's own", async () => {

@@ -232,6 +232,23 @@ describe("submitting while pending", () => {
   });
 });
 
+describe("an operation of another completion port", () => {
+  it("is refused for every kind, and leaves the handle alone", async () => {
+    await using scope = new Scope();
+    const other = scope.use(new CompletionPort());
+    const { client, server } = await pair(scope);
+    const listener = scope.use(await listen(loopback));
+    const { operation, seen } = new Completions(other);
+    thrown(() => operation.recv(client, new Uint8Array(10)), "ERR_INVALID_STATE");
+    thrown(() => operation.send(client, "never sent"), "ERR_INVALID_STATE");
+    thrown(() => operation.accept(listener), "ERR_INVALID_STATE");
+    expect(operation.pending).toBe(false);
+    await client.send("good");
+    expect((await receive(server, 4)).toString()).toBe("good");
+    expect(seen).toHaveLength(0);
+  });
+});
+
 describe("an operation that is refused", () => {
   type Call = (operation: Operation, scope: Scope) => Promise<() => unknown>;
   const refusals: [string, Call, string][] = [

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { CompletionPort } from "portside";
 import { describe, expect, it } from "vitest";
 import { thrown } from "../support/failure.js";
+import { collectGarbage } from "../support/memory.js";
 import { deferred, event } from "../support/wait.js";
 
 describe("a posted value", () => {
@@ -17,6 +18,22 @@ describe("a posted value", () => {
       });
     for (const value of [1, 2, 3]) port.post(value);
     for (const value of [1, 2, 3]) expect(await next()).toBe(value);
+  });
+
+  it("is not kept once its listeners have got it", async () => {
+    await using port = new CompletionPort();
+    const size = 8 * 1024 * 1024;
+    await collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 8; i++) port.post(new Uint8Array(size));
+    let got = 0;
+    await new Promise<void>((resolve) => {
+      port.on("posted", () => {
+        if (++got === 8) resolve();
+      });
+    });
+    await collectGarbage();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * size);
   });
 
   it("arrives, in order, and never inside post()", async () => {
@@ -155,6 +172,14 @@ describe("a posted value", () => {
     const port = new CompletionPort();
     await port.close();
     thrown(() => CompletionPort.post(port.id, "late"), "ENOENT");
+  });
+
+  it("to a port that was closed by its own posted listener throws ENOENT once it is closed", async () => {
+    const port = new CompletionPort();
+    const closing = new Promise<void>((resolve) => port.on("posted", () => resolve(port.close())));
+    port.post("close");
+    await closing;
+    thrown(() => CompletionPort.post(port.id, "too late"), "ENOENT");
   });
 
   it("to something that is no id is refused", () => {

@@ -59,6 +59,19 @@ describe.skipIf(!hasIpv6)("a connect that fails at several addresses (this needs
     expect(error.message).toContain("ENODEV");
   });
 
+  it("does not end while one of them is still being tried", async () => {
+    await using scope = new Scope();
+    const { host, port } = await stalledEndpoint(scope);
+    const lookup: LookupFunction = (_, __, callback) =>
+      callback(null, [
+        { address: host, family: 4 },
+        { address: "fe80::1%nosuch0", family: 6 },
+      ]);
+    const options = { host: "both.test", port, lookup, attemptDelay: 10, timeout: 300 };
+    const error = await failure(connect(options), "ETIMEDOUT");
+    expect(error.errors).toMatchObject([{ code: "ENODEV" }, { code: "ETIMEDOUT", address: host }]);
+  });
+
   it("has no list when there was one address only", async () => {
     await using scope = new Scope();
     const port = await refusingPort(scope);

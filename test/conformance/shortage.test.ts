@@ -153,6 +153,24 @@ describe("EMFILE in a burst of 200 connections", () => {
     await server.ended();
   });
 
+  it("ends before the next connection's first bytes come, whatever stands in line", async () => {
+    await using scope = new Scope();
+    const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);
+    const port = await server.report<number>("port");
+    const before = await established(scope, port);
+    const { done, release } = burst(scope, port);
+    expect(await server.report("shortage")).toMatch(SHORT);
+    // Those that wait have said something by now.
+    for (const peer of before) await roundTrip(peer);
+    await server.tell("crowd");
+    expect(await server.report("shortage")).toBeNull();
+    release();
+    await done;
+    for (const peer of before) await peer.end();
+    await server.tell("quit");
+    await server.ended();
+  });
+
   it("leaves stats() working", async () => {
     await using scope = new Scope();
     const server = await Controlled.start(scope, "push_shortage.mjs", ["push"]);

@@ -257,6 +257,23 @@ void many_wakes_are_one() {
   EXPECT(poller.is_awake());
 }
 
+// Who wakes while an earlier wake is being taken must not leave the poller deaf.
+void wakes_that_meet_leave_it_awakable() {
+  Opened poller;
+  std::atomic<bool> over = false;
+  std::thread waking([&] {
+    while (!over)
+      poller->wake();
+  });
+  for (int i = 0; i < 100'000; i++)
+    (void)poller->wait();
+  over = true;
+  waking.join();
+  (void)poller.all();
+  poller->wake();
+  EXPECT(poller.is_awake());
+}
+
 void a_sleep_takes_no_event() {
   Watched pair;
   EXPECT(!pair.poller.is_awake());
@@ -420,6 +437,7 @@ const std::vector<Test> tests{
     {"a failed removal stops no other change", a_failed_removal_stops_no_other_change},
     {"a wake from another thread ends a sleep, once", a_wake_ends_a_sleep_once},
     {"many wakes are one", many_wakes_are_one},
+    {"wakes that meet the taking of one are heard, and those after them", wakes_that_meet_leave_it_awakable},
     {"a sleep takes no event", a_sleep_takes_no_event},
     {"a kqueue that cannot be polled is not given to the loop", the_loop_may_watch_what_can_be_polled},
     {"a closed poller leaves no descriptors", nothing_stays_open},

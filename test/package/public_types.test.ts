@@ -186,10 +186,11 @@ function compile(flags: string): string {
       return file;
     });
     const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-    const { stdout } = spawnSync(process.execPath, [tsc, ...flags.split(" "), ...files], {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [tsc, ...flags.split(" "), ...files], {
       encoding: "utf8",
     });
-    return stdout.replaceAll(folder, "");
+    const end = status === 0 ? "" : `tsc ended with ${status}`;
+    return `${stdout}${stderr}${end}`.replaceAll(folder, "");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

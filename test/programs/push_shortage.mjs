@@ -24,6 +24,7 @@ const port = CompletionPort.default;
 const context = new AsyncLocalStorage();
 let listener;
 let iteration;
+const sockets = [];
 if (style === "pull") {
   listener = await listen({ host: "127.0.0.1" });
   const serve = async (socket) => {
@@ -35,6 +36,7 @@ if (style === "pull") {
   })();
 } else {
   const handlers = {
+    open: (socket) => sockets.push(socket),
     data: (socket, chunk) => socket.write(chunk),
     shortage(its, error) {
       tell({
@@ -67,6 +69,15 @@ const commands = {
   listen: async () => tell({ listen: await outcome(listen({ host: "127.0.0.1" })) }),
   // As when something else in the process lets descriptors go: the port itself closes nothing.
   relieve: () => system.lowerDescriptorLimit(500),
+  // The first connection makes room for another one while more completions stand in line than two batches hold.
+  crowd() {
+    for (let i = 0; i < 500; i++)
+      port
+        .operation(() => {})
+        .timer(60_000)
+        .cancel();
+    sockets[0].close();
+  },
   close: async () => {
     await listener.close();
     tell({ closed: true });

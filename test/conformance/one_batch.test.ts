@@ -1,0 +1,167 @@
+import { Worker } from "node:worker_threads";
+import { CompletionPort, connect, listen, type TcpSocket } from "portside";
+import { describe, expect, it } from "vitest";
+import { difference, pattern } from "../support/bytes.js";
+import { failure } from "../support/failure.js";
+import { narrow, pair, STALLING_SIZE } from "../support/peers.js";
+import { pushPair } from "../support/push.js";
+import { Recorder } from "../support/recorder.js";
+import { Scope } from "../support/scope.js";
+import { event, turns } from "../support/wait.js";
+
+// Several completions come at once, and the handler of one changes what the next one means. Everything that the peers
+// do here happens while JavaScript is busy, so that the engine finds it all in one turn.
+
+describe("a handler that is called before another completion of its batch", () => {
+  it("and pauses and resumes its socket does not let the end overtake what was kept", async () => {
+    await using scope = new Scope();
+    const kept = new Recorder();
+    const wide = { receiveBufferSize: 1024 * 1024, sendBufferSize: 1024 * 1024 };
+    const middle = await pushPair(scope, kept, wide);
+    const pausing = await pushPair(scope, new Recorder({ data: () => void middle.socket.pause() }));
+    const resuming = await pushPair(scope, new Recorder({ data: () => void middle.socket.resume() }));
+    // The kernel takes as much at once only of a stream that has been flowing.
+    const before = pattern(1_000_000, 7);
+    await middle.client.send(before);
+    await kept.received(before.length);
+    const sent = pattern(130_000);
+    void pausing.client.send("pause");
+    void middle.client.send(sent);
+    void resuming.client.send("resume");
+    await Promise.all([middle.client.shutdown(), kept.next("end")]);
+    expect(difference(kept.bytes().subarray(before.length), sent)).toBe("");
+  });
+
+  it("and aborts its signal does not turn a connection's loss into an AbortError", async () => {
+    await using scope = new Scope();
+    const controller = new AbortController();
+    const aborting = await pushPair(scope, new Recorder({ data: () => controller.abort() }));
+    const { client, server } = await pair(scope);
+    // With requests that the kernel works on, the abort may come before it tells of the reset; then it counts.
+    const requests = CompletionPort.default.backend === "iocp";
+    const code = requests ? /^(ECONNRESET|ECANCELED)$/ : "ECONNRESET";
+    const receiving = failure(server.recv({ signal: controller.signal }), code);
+    await turns(3);
+    void aborting.client.send("abort");
+    void client.reset();
+    const error = await receiving;
+    expect(error.name).toBe(error.code === "ECANCELED" ? "AbortError" : "PortsideError");
+  });
+
+  it("and closes its listener leaves a connection that was accepted with it unopened", async () => {
+    await using scope = new Scope();
+    const opened: TcpSocket[] = [];
+    const listener = await listen(
+      { host: "127.0.0.1" },
+      {
+        open(socket) {
+          opened.push(scope.use(socket));
+          void listener.close();
+        },
+      },
+    );
+    const { port } = listener.address;
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, () => connect({ host: "127.0.0.1", port }).catch(() => undefined)),
+    );
+    // Those that were refused, and those that nobody opens, hear of it.
+    const ends = clients.map((client) => client?.recv().catch(() => null));
+    expect(await Promise.race(ends.slice(1))).toBeFalsy();
+    await listener.close();
+    await turns();
+    expect(opened).toHaveLength(1);
+    for (const client of clients) if (client) scope.use(client);
+  });
+
+  it("and writes to its socket makes the drain that was to come wait for that, too", async () => {
+    await using scope = new Scope();
+    const clients = await ThreadClients.start(scope);
+    let wrote = 0;
+    const queued: number[] = [];
+    const sockets: TcpSocket[] = [];
+    const recorder = new Recorder({
+      open: (socket) => void sockets.push(socket),
+      data() {
+        const [slow] = sockets as [TcpSocket];
+        if (wrote++ === 0) slow.write(pattern(STALLING_SIZE));
+      },
+      drain: (socket) => void queued.push(socket.writableLength),
+    });
+    const listener = scope.use(await listen({ ...narrow, host: "127.0.0.1" }, recorder.handlers));
+    await clients.connect(listener.address.port);
+    await recorder.next("open");
+    await clients.connect(listener.address.port);
+    await recorder.next("open", 2);
+    const [slow] = sockets as [TcpSocket];
+    let written = 0;
+    do written += 65_536;
+    while (slow.write(new Uint8Array(65_536)));
+    const taken = written - slow.writableLength;
+    // The second client sends first, and then the first one makes room.
+    clients.whileBusy({ sender: 1, reader: 0, bytes: taken });
+    await recorder.next("data");
+    clients.read(0);
+    await recorder.next("drain");
+    expect(wrote).toBe(1);
+    expect(queued[0]).toBe(0);
+  });
+});
+
+/** Clients in a thread of their own: they go on while this one is blocked. They read only when told to. */
+class ThreadClients {
+  readonly #gate = new Int32Array(new SharedArrayBuffer(4));
+  readonly #thread: Worker;
+
+  private constructor() {
+    this.#thread = new Worker(
+      `const { workerData: gate, parentPort } = require("node:worker_threads");
+       const sockets = [];
+       const read = (socket, bytes) => new Promise((resolve) => {
+         let missing = bytes;
+         socket.on("data", (chunk) => {
+           missing -= chunk.length;
+           if (missing <= 0) resolve(socket.pause());
+         });
+         socket.resume();
+       });
+       parentPort.on("message", async ({ port, sender, reader, bytes }) => {
+         if (port !== undefined) {
+           const socket = require("node:net").connect({ host: "127.0.0.1", port });
+           socket.on("error", () => {});
+           socket.on("connect", () => { sockets.push(socket.pause()); parentPort.postMessage("connected"); });
+         } else if (sender !== undefined) {
+           sockets[sender].write("x", async () => {
+             await read(sockets[reader], bytes);
+             Atomics.store(gate, 0, 1);
+             Atomics.notify(gate, 0);
+           });
+         } else sockets[reader].removeAllListeners("data").resume();
+       });`,
+      { eval: true, workerData: this.#gate },
+    );
+  }
+
+  static async start(scope: Scope): Promise<ThreadClients> {
+    const clients = new ThreadClients();
+    scope.defer(() => clients.#thread.terminate());
+    await event(clients.#thread, "online");
+    return clients;
+  }
+
+  async connect(port: number): Promise<void> {
+    const connected = event(this.#thread, "message");
+    this.#thread.postMessage({ port });
+    await connected;
+  }
+
+  /** One sends a byte, then the other one reads so many; this thread waits for it, and does nothing else. */
+  whileBusy(what: { sender: number; reader: number; bytes: number }): void {
+    this.#thread.postMessage(what);
+    expect(Atomics.wait(this.#gate, 0, 0, 10_000)).not.toBe("timed-out");
+  }
+
+  /** From now on it reads whatever comes. */
+  read(reader: number): void {
+    this.#thread.postMessage({ reader });
+  }
+}
