@@ -53,7 +53,7 @@ if (!windows) {
     );
 
     it("that cannot be opened says so with the POSIX code, and those before it go on", async () => {
-      const said = await open(1000, { launcher: limited("-n 150") });
+      const said = await open(1000, { launcher: limited("-n 200") });
       expect(said).toMatchObject({ refused: "EMFILE", ...good });
       expect(said.opened).toBeGreaterThan(20);
     });
