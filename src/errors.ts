@@ -8,7 +8,7 @@ export interface PortsideErrorDetails {
   port?: number | undefined;
   native?: number | undefined;
   bytesSent?: number | undefined;
-  errors?: readonly Error[] | undefined;
+  errors?: readonly PortsideError[] | undefined;
   cause?: unknown;
 }
 
@@ -30,7 +30,7 @@ export class PortsideError extends Error {
   /** Of a send: bytes that the OS had taken. */
   declare readonly bytesSent?: number;
   /** When several addresses failed: the error of each, in the order in which they failed. */
-  declare readonly errors?: readonly Error[];
+  declare readonly errors?: readonly PortsideError[];
 
   constructor(code: string, message: string, details: PortsideErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
