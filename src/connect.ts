@@ -1,5 +1,5 @@
 import { ConnectRace } from "./connect_race.js";
-import { valueError } from "./errors.js";
+import { typeError, valueError } from "./errors.js";
 import { addressesOf, familyOf, type LookupFunction } from "./lookup.js";
 import {
   checkHandlers,
@@ -69,7 +69,8 @@ export async function connect<Data = unknown>(
   options: ConnectOptions,
   handlers?: SocketHandlers<Data>,
 ): Promise<TcpSocket<Data>> {
-  checkOptions(options ?? null, optionNames);
+  if (options === undefined) throw typeError("options", "an object", options);
+  checkOptions(options, optionNames);
   checkHandlers(handlers, handlerNames);
   const host = hostOf("options.host", options.host, "localhost") as string;
   const port = portOf("options.port", options.port, undefined, 1);

@@ -8,7 +8,7 @@ export interface PortsideErrorDetails {
   port?: number | undefined;
   native?: number | undefined;
   bytesSent?: number | undefined;
-  errors?: readonly Error[] | undefined;
+  errors?: readonly PortsideError[] | undefined;
   cause?: unknown;
 }
 
@@ -30,12 +30,12 @@ export class PortsideError extends Error {
   /** Of a send: bytes that the OS had taken. */
   declare readonly bytesSent?: number;
   /** When several addresses failed: the error of each, in the order in which they failed. */
-  declare readonly errors?: readonly Error[];
+  declare readonly errors?: readonly PortsideError[];
 
   constructor(code: string, message: string, details: PortsideErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.code = code;
-    const errno = (constants.errno as Record<string, number | undefined>)[code];
+    super(text(message), details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = text(code);
+    const errno = (constants.errno as Record<string, number | undefined>)[this.code];
     if (errno !== undefined) this.errno = -errno;
     if (details.syscall !== undefined) this.syscall = details.syscall;
     if (details.address !== undefined) this.address = details.address;
@@ -45,6 +45,9 @@ export class PortsideError extends Error {
     if (details.errors !== undefined) this.errors = details.errors;
   }
 }
+// Programs can make such errors, too, whatever of.
+const text = (value: unknown): string => (typeof value === "string" ? value : shown(value));
+
 Object.defineProperty(PortsideError.prototype, "name", {
   value: "PortsideError",
   writable: true,

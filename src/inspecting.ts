@@ -1,7 +1,20 @@
 import { type InspectOptions, inspect } from "node:util";
 
-/** What util.inspect() and test runners show of an object of ours: what its toJSON() tells. */
-export function inspectAs(name: string, told: object, depth: number, options: InspectOptions): string {
-  if (depth < 0) return `[${name}]`;
-  return `${name} ${inspect(told, { ...options, customInspect: true, depth: 2 })}`;
+/**
+ * What util.inspect() and test runners show of an object of ours: what its toJSON() tells. Anybody may call this, with
+ * anything: what is no number or boolean is not looked at, for a text or a number of it might never be done.
+ */
+export function inspectAs(name: string, told: object, depth: unknown, options: unknown): string {
+  if (typeof depth === "number" && depth < 0) return `[${name}]`;
+  return `${name} ${inspect(told, { ...plain(options), customInspect: true, depth: 2 })}`;
+}
+
+function plain(options: unknown): InspectOptions {
+  if (typeof options !== "object" || options === null) return {};
+  const { colors, compact, breakLength } = options as Record<string, unknown>;
+  return {
+    ...(typeof colors === "boolean" && { colors }),
+    ...((typeof compact === "boolean" || typeof compact === "number") && { compact }),
+    ...(typeof breakLength === "number" && { breakLength }),
+  };
 }

@@ -70,12 +70,17 @@ function ask(lookup: LookupFunction, host: string, family: 0 | 4 | 6): Promise<[
   });
 }
 
+const forbidden = "looking names up is not permitted; allow it (--allow-net)";
+const lookupSentences: Record<string, string | undefined> = {
+  EAI_AGAIN: "the resolver cannot answer now; try again",
+  EPERM: forbidden,
+  EACCES: forbidden,
+  ERR_ACCESS_DENIED: forbidden,
+};
+
 function lookupError(host: string, cause: unknown): PortsideError {
   const code = codeOf(cause) ?? "ENOTFOUND";
-  const sentence =
-    code === "EAI_AGAIN"
-      ? "the resolver cannot answer now; try again"
-      : "the name is not known; check its spelling and the resolver";
+  const sentence = lookupSentences[code] ?? "the name is not known; check its spelling and the resolver";
   return new PortsideError(code, `lookup ${host}: ${code}, ${sentence}`, {
     syscall: "lookup",
     address: host,

@@ -76,7 +76,9 @@ const enum State {
   silent = 64, // its handlers never heard of it (a connect that failed, or lost the race)
   lost = 128, // the connection is gone
   endedByPeer = 256, // it closes by itself, after the peer's FIN or reset
-  oneShutdown = 512, // and more: how many shutdown()s are under way
+  leaving = 512, // end() was called
+  peerEnded = 1024, // its FIN has been told
+  oneShutdown = 2048, // and more: how many shutdown()s are under way
 }
 const deaf = State.closing | State.closed;
 
@@ -248,8 +250,8 @@ export class TcpSocket<Data = unknown> {
   }
 
   /**
-   * Sends `data`, as {@link write} does, and a FIN after everything that was written. Receiving goes on; without an `end`
-   * handler the socket closes itself after the peer's FIN. Harmless on a connection that has ended.
+   * Sends `data`, as {@link write} does, and a FIN after everything that was written. Receiving goes on; in push style
+   * the socket closes itself once the peer's FIN has come as well. Harmless on a connection that has ended.
    */
   end(data?: SendData): this {
     const parts = data === undefined ? undefined : sendDataOf(data);
@@ -258,9 +260,10 @@ export class TcpSocket<Data = unknown> {
       return this;
     }
     if (parts !== undefined) this.#write(parts);
-    this.#state |= State.finished;
+    this.#state |= State.finished | State.leaving;
     const token = this.#core.expect(nobody);
     this.#core.rings.submit(Opcode.shutdown, this.#index, this.#generation, token, 0, 0, 0);
+    this.#closeIfBothEnded();
     return this;
   }
 
@@ -514,15 +517,26 @@ export class TcpSocket<Data = unknown> {
     return this.#core.whenClosed(this, this.#index);
   }
 
+  // After end() and the peer's FIN nothing can follow in either direction.
+  #closeIfBothEnded(): void {
+    const both = State.leaving | State.peerEnded;
+    if ((this.#state & (both | State.closing)) === both) this.#closeByItself(SubmissionFlag.flushFirst);
+  }
+
   #closeByItself(flags: SubmissionFlag): void {
     if ((this.#state & State.closing) === 0) this.#state |= State.endedByPeer;
     this.#begin(Opcode.close, flags);
   }
 
   #end(): void {
-    const { handlers } = this.#style;
-    if (handlers?.end) this.#call(handlers.end);
-    else this.#closeByItself(SubmissionFlag.flushFirst);
+    this.#state |= State.peerEnded;
+    const handler = this.#style.handlers?.end;
+    try {
+      this.#call(handler);
+    } finally {
+      if (!handler) this.#closeByItself(SubmissionFlag.flushFirst);
+      else this.#closeIfBothEnded();
+    }
   }
 
   #hold(chunk: Uint8Array<ArrayBuffer> | null): void {

@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Message } from "./board.js";
 import type { RoundOptions } from "./round.js";
-import { roundKinds } from "./rounds.js";
+import { type RoundKind, roundKinds } from "./rounds.js";
 import { reporting, stackOf } from "./stack.js";
 
 /** Milliseconds without any progress after which a round hangs. */
@@ -54,64 +54,84 @@ function reportingTo(folder: string, environment: Environment): Environment {
     : {};
 }
 
-function watch(options: RoundOptions, environment: Environment, stacks: string): Promise<Verdict> {
-  const { ending } = roundKinds[options.name];
-  const verdict: Verdict = { faults: [], counts: {}, bytes: 0, victims: 0, reports: 0 };
+async function watch(options: RoundOptions, environment: Environment, stacks: string): Promise<Verdict> {
   const child = spawn(
     process.execPath,
     [...reporting(stacks), "--expose-gc", roundPath, JSON.stringify(options)],
     { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe", "pipe"] },
   );
-  let output = "";
+  const watched = new Watched();
   for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-4000);
-    });
-  let doing = "starting";
-  let steps = -1;
-  let movedAt = Date.now();
-  let done = false;
-  createInterface({ input: child.stdio[3] as Readable }).on("line", (line) => {
-    const message = JSON.parse(line) as Message;
-    if (message.type === "alive") {
-      if (message.steps !== steps) movedAt = Date.now();
-      ({ steps, doing } = message);
-    } else {
-      movedAt = Date.now();
-      if (message.type === "fault") verdict.faults.push(message.text);
-      else if (message.type === "victims") {
-        verdict.bytes = message.bytes;
-        verdict.victims = message.connections;
-      } else {
-        done = true;
-        verdict.counts = message.counts;
-        doing = "leaving";
-      }
-    }
-  });
+    stream?.setEncoding("utf8").on("data", (text: string) => watched.print(text));
+  createInterface({ input: child.stdio[3] as Readable }).on("line", (line) =>
+    watched.hear(JSON.parse(line) as Message),
+  );
   const watchdog = setInterval(() => {
-    const memory = residentMegabytes(child.pid as number);
-    if (memory <= mostMemory && Date.now() - movedAt < patience) return;
-    const what = memory > mostMemory ? `it holds ${memory} MB of memory` : "it hangs";
-    const fault = verdict.faults.push(`${what}, at: ${doing}`) - 1;
+    const what = watched.complaint(residentMegabytes(child.pid as number));
+    if (what === undefined) return;
     clearInterval(watchdog);
     void stackOf(child, stacks).then((stack) => {
-      verdict.faults[fault] += `\n${stack}`;
+      watched.verdict.faults.push(`${what}\n${stack}`);
       child.kill("SIGKILL");
     });
   }, 500);
   return new Promise((resolve) => {
     child.on("close", (code, signal) => {
       clearInterval(watchdog);
-      const expected = ending === "exit code 37" ? 37 : 0;
-      const killed = signal === "SIGKILL" && verdict.faults.length > 0;
-      if (code !== expected && !killed)
-        verdict.faults.push(`it ended with ${signal ?? `code ${code}`}, at: ${doing}\n${output}`);
-      else if (!done && ending !== "exit code 37" && !killed)
-        verdict.faults.push(`it left too early, at: ${doing}`);
-      resolve(verdict);
+      watched.ends(code, signal, roundKinds[options.name].ending);
+      resolve(watched.verdict);
     });
   });
+}
+
+/** What is known of a round while it runs. */
+class Watched {
+  readonly verdict: Verdict = { faults: [], counts: {}, bytes: 0, victims: 0, reports: 0 };
+  #output = "";
+  #doing = "starting";
+  #steps = -1;
+  #movedAt = Date.now();
+  #done = false;
+
+  print(text: string): void {
+    this.#output = (this.#output + text).slice(-4000);
+  }
+
+  hear(message: Message): void {
+    if (message.type !== "alive" || message.steps !== this.#steps) this.#movedAt = Date.now();
+    switch (message.type) {
+      case "alive":
+        this.#steps = message.steps;
+        this.#doing = message.doing;
+        return;
+      case "fault":
+        this.verdict.faults.push(message.text);
+        return;
+      case "victims":
+        this.verdict.bytes = message.bytes;
+        this.verdict.victims = message.connections;
+        return;
+      case "done":
+        this.#done = true;
+        this.verdict.counts = message.counts;
+        this.#doing = "leaving";
+    }
+  }
+
+  /** Why it has to be ended now, if it has. */
+  complaint(memory: number): string | undefined {
+    if (memory > mostMemory) return `it holds ${memory} MB of memory, at: ${this.#doing}`;
+    return Date.now() - this.#movedAt < patience ? undefined : `it hangs, at: ${this.#doing}`;
+  }
+
+  ends(code: number | null, signal: NodeJS.Signals | null, ending: RoundKind["ending"]): void {
+    const { faults } = this.verdict;
+    const expected = ending === "exit code 37" ? 37 : 0;
+    if (signal === "SIGKILL" && faults.length > 0) return; // by the watchdog
+    if (code !== expected)
+      faults.push(`it ended with ${signal ?? `code ${code}`}, at: ${this.#doing}\n${this.#output}`);
+    else if (!this.#done && ending !== "exit code 37") faults.push(`it left too early, at: ${this.#doing}`);
+  }
 }
 
 function residentMegabytes(pid: number): number {

@@ -124,14 +124,15 @@ void PortCore::turn() {
   update();
 }
 
-void PortCore::yield(bool referenced) {
-  if (yielding_) return;
+bool PortCore::yield(bool referenced) {
+  if (yielding_) return true;
   yielding_ = true;
   const Napi::HandleScope scope(env_);
   yield_.Value().Call({Napi::Boolean::New(env_, referenced)});
-  if (!env_.IsExceptionPending()) return;
+  if (!env_.IsExceptionPending()) return true;
   (void)env_.GetAndClearPendingException();
-  yielding_ = false;  // nothing was scheduled; the next update asks again
+  yielding_ = false;  // nothing was scheduled: the stack is used up, say
+  return false;
 }
 
 void PortCore::turn_after_yield() {

@@ -46,7 +46,7 @@ class PortCore final : public WakerHost {
   void close();
 
   void turn() override;
-  void yield(bool referenced) override;
+  bool yield(bool referenced) override;
   void turn_after_yield();
 
  private:

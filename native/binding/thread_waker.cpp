@@ -115,8 +115,7 @@ void ThreadWaker::update(const Rest& rest) {
   turns_ = 0;
   // setImmediate lets timers, files and promises have their turn before ours. One that must not keep the
   // process alive does not wake a loop that sleeps, either: the thread's call does, and the turn follows it.
-  host_->yield(rest.referenced);
-  if (!rest.referenced) wait_until(0);
+  if (!host_->yield(rest.referenced) || !rest.referenced) wait_until(0);
 }
 
 void ThreadWaker::wait_until(std::uint64_t deadline) {

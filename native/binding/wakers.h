@@ -17,7 +17,8 @@ class WakerHost {
   virtual void turn() = 0;  // on JavaScript's thread; calls the waker's update() at its end
   // A turn after whatever else JavaScript's loop has to do (setImmediate); `referenced`: the process stays
   // alive for it. Until then turn() does nothing.
-  virtual void yield(bool referenced) = 0;
+  // False when JavaScript could not be asked for it.
+  virtual bool yield(bool referenced) = 0;
 
  protected:
   ~WakerHost() = default;

@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { CompletionPort, connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
-import { difference, pattern } from "../support/bytes.js";
+import { difference, pattern, receive } from "../support/bytes.js";
+import { Completions } from "../support/completions.js";
 import { failure } from "../support/failure.js";
 import { narrow, pair, STALLING_SIZE } from "../support/peers.js";
 import { pushPair } from "../support/push.js";
@@ -71,6 +72,37 @@ describe("a handler that is called before another completion of its batch", () =
     await turns();
     expect(opened).toHaveLength(1);
     for (const client of clients) if (client) scope.use(client);
+  });
+
+  it("and sends at once takes no completion of the batch away", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope);
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(scope)));
+    const order: number[] = [];
+    const sends: Completions[] = [];
+    const receives = pairs.map((each, index) => {
+      const completions = new Completions(CompletionPort.default, () => {
+        order.push(index);
+        if (order.length > 1) return;
+        // These are done as soon as the engine sees them, and the last one makes it look at once.
+        for (let count = 0; count < 40; count++) {
+          const send = new Completions(CompletionPort.default);
+          send.operation.send(client, "a");
+          sends.push(send);
+        }
+        void client.send("b");
+      });
+      completions.operation.recv(each.server, new Uint8Array(10));
+      return completions;
+    });
+    await turns(3);
+    for (const each of pairs) void each.client.send("x");
+    await Promise.all(receives.map((completions) => completions.nth(1)));
+    await Promise.all(sends.map((completions) => completions.nth(1)));
+    await receive(server, 41);
+    await turns();
+    expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+    for (const { seen } of [...receives, ...sends]) expect(seen).toHaveLength(1);
   });
 
   it("and writes to its socket makes the drain that was to come wait for that, too", async () => {

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { CompletionPort, connect, type LookupFunction, listen } from "portside";
+import { CompletionPort, connect, type LookupFunction, listen, PortsideError } from "portside";
 import { describe, expect, it } from "vitest";
 import { failure, thrown } from "../support/failure.js";
 import { pair } from "../support/peers.js";
@@ -52,6 +52,27 @@ describe("A value that is refused", () => {
     thrown(() => socket.setNoDelay(value), "ERR_INVALID_ARG_TYPE");
     thrown(() => port.on(value, () => {}), "ERR_INVALID_ARG_VALUE");
     thrown(() => CompletionPort.post(value, 1), "ERR_INVALID_ARG_TYPE");
+    expect(asked()).toBe(0);
+  });
+
+  it("is not asked by inspect() either, which anybody may call with anything", async () => {
+    await using scope = new Scope();
+    const { client: socket } = await pair(scope);
+    const listener = scope.use(await listen({ host: "127.0.0.1" }));
+    const port = CompletionPort.default;
+    const { text, asked } = telltale();
+    const options = { depth: text, breakLength: text, compact: text, maxArrayLength: text, colors: text };
+    for (const shown of [socket, listener, port, port.operation(() => {})]) {
+      const custom = (shown as unknown as Record<symbol, (...args: unknown[]) => string>)[inspect.custom];
+      expect(custom?.call(shown, text, options)).toMatch(/^(Tcp|CompletionPort|Operation)/);
+      expect(custom?.call(shown, -1, undefined)).toMatch(/^\[.*\]$/);
+    }
+    expect(asked()).toBe(0);
+  });
+
+  it("is not asked by an error that a program makes of it", () => {
+    const { text, asked } = telltale();
+    expect(new PortsideError(text as never, text as never).message).toBe("an object");
     expect(asked()).toBe(0);
   });
 

@@ -2,6 +2,7 @@ import { CompletionPort } from "portside";
 import { describe, expect, it } from "vitest";
 import { pattern, receive } from "../support/bytes.js";
 import { echo } from "../support/echo.js";
+import { failure } from "../support/failure.js";
 import { narrow, pair, STALLING_SIZE } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { turns } from "../support/wait.js";
@@ -86,6 +87,22 @@ describe("stats", () => {
     expect(port.stats()).toMatchObject({ handles: 2, operations: 2, bytesQueued: 0 });
     await client.close();
     expect(port.stats()).toMatchObject({ handles: 1, operations: 0 });
+  });
+
+  it("counts bytes no more that were given up", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const { client, server } = await pair(scope, { ...narrow, completionPort: port });
+    const controller = new AbortController();
+    const sending = client.send(pattern(STALLING_SIZE), { signal: controller.signal });
+    expect(port.stats().bytesQueued).toBeGreaterThan(0);
+    controller.abort();
+    await failure(sending, "ECANCELED");
+    expect(port.stats().bytesQueued).toBe(0);
+    server.write(pattern(STALLING_SIZE));
+    expect(port.stats().bytesQueued).toBeGreaterThan(0);
+    await server.reset();
+    expect(port.stats().bytesQueued).toBe(0);
   });
 
   it("counts no receive buffer for connections that wait for bytes on a readiness backend", async () => {

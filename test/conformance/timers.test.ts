@@ -22,6 +22,20 @@ describe("a timer", () => {
     },
   );
 
+  it("of 1 ms is never early, whenever within a millisecond it begins", async () => {
+    const elapsed: number[] = [];
+    for (let round = 0; round < 100; round++) {
+      const done = new Completions(port);
+      while (performance.now() % 1 < round / 100);
+      const begun = performance.now();
+      done.operation.timer(1);
+      await done.nth(1);
+      elapsed.push(performance.now() - begun);
+    }
+    // A clock's own rounding is less than a microsecond.
+    expect(Math.min(...elapsed)).toBeGreaterThan(0.999);
+  });
+
   it("of 0 ms ends soon, but never inside the call", async () => {
     const done = new Completions(port);
     done.operation.timer(0);

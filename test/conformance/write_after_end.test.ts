@@ -79,6 +79,29 @@ describe("a server that answers later", () => {
   });
 });
 
+describe.each(sides)("end() in push style, of $side with an end handler,", ({ open }) => {
+  it("closes the socket once both have ended, whoever was first", async () => {
+    for (const first of ["the peer", "we"]) {
+      await using scope = new Scope();
+      const ended = deferred();
+      const closed = deferred();
+      const { socket, peer } = await open(
+        scope,
+        new Recorder({ end: () => ended.resolve(), close: () => closed.resolve() }),
+      );
+      if (first === "we") socket.end("bye");
+      await peer.end();
+      await ended.promise;
+      if (first === "the peer") {
+        expect(socket.closed).toBe(false);
+        socket.end("bye");
+      }
+      await closed.promise;
+      expect(socket.closed).toBe(true);
+    }
+  });
+});
+
 describe.each(sides)("write() in push style, to $side", ({ open }) => {
   const ways: [
     string,

@@ -25,14 +25,14 @@ export async function walk(arena: Arena): Promise<void> {
           ? arena.hostile.number()
           : arena.hostile.value(),
     );
-    if (isThePublicWayToVictims(arena, target, receiver)) continue;
+    if (isThePublicWayToVictims(arena, target, receiver) || makesViews(target)) continue;
     if (random.chance(0.1)) arena.attempt("construct", () => Reflect.construct(target, args));
     else arena.attempt("walked", () => Reflect.apply(target, receiver, args));
   }
   // What Node keeps for itself under such symbols is Node's to protect.
   overwrite(
     arena,
-    objects.filter((object) => !found.get(object)?.includes("[Symbol(k")),
+    [...found].filter(([, path]) => !path.includes("[Symbol(k")),
   );
   arena.board.begin(3, "");
   await sleep(1);
@@ -63,23 +63,34 @@ function isThePublicWayToVictims(arena: Arena, target: Callable, receiver: unkno
   return arena.forbidden.has(receiver) || arena.forbidden.has(target);
 }
 
+/** An attacker's own class of views: made of an endless list, one is the language's work and nobody else's. */
+function makesViews(target: Callable): boolean {
+  return Object.prototype.isPrototypeOf.call(Object.getPrototypeOf(Uint8Array), target);
+}
+
 /** On instances only: who changes a class changes it for everybody. */
-function overwrite(arena: Arena, objects: readonly object[]): void {
+function overwrite(arena: Arena, objects: readonly [object, string][]): void {
   const { random, hostile } = arena;
   for (let count = 0; count < 40; count++) {
-    const target = random.pick(objects);
+    const [target, path] = random.pick(objects);
     if (typeof target === "function") continue;
+    arena.board.begin(3, `${path} (overwritten)`);
     if (ArrayBuffer.isView(target)) scribble(arena, target);
     arena.attempt("overwrite", () => {
       if (Object.hasOwn(target, "constructor")) return;
       const keys = Reflect.ownKeys(target);
       const key = keys.length > 0 ? random.pick(keys) : "data";
       if (!isObject(Reflect.get(target, key)) || random.chance(0.3))
-        Reflect.set(target, key, hostile.value());
+        Reflect.set(target, key, isNumber(key) ? hostile.number() : hostile.value());
     });
     if (random.chance(0.1))
       arena.attempt("freeze", () => Object.hasOwn(target, "constructor") || Object.freeze(target));
   }
+}
+
+/** Whether the language makes a number of what is put there: of an endless list it would for ever. */
+function isNumber(key: string | symbol): boolean {
+  return typeof key === "string" && /^(length|\d+)$/.test(key);
 }
 
 function scribble(arena: Arena, view: ArrayBufferView): void {
