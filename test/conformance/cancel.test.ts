@@ -232,6 +232,21 @@ describe("a canceled receive", () => {
 });
 
 describe("a canceled send", () => {
+  it("in the queue takes nothing away that was written behind it", async () => {
+    await using scope = new Scope();
+    const { client, server } = await pair(scope, narrow);
+    client.write(pattern(STALLING_SIZE));
+    const controller = new AbortController();
+    const sending = client.send("given up", { signal: controller.signal });
+    client.write("kept");
+    await turns(3);
+    controller.abort();
+    await failure(sending, "ECANCELED");
+    await receive(server, STALLING_SIZE);
+    expect((await receive(server, 4)).toString()).toBe("kept");
+    expect(client.writableLength).toBe(0);
+  });
+
   it("says how many bytes were taken, and these and no others arrive", async () => {
     await using scope = new Scope();
     const { client, server } = await pair(scope, narrow);

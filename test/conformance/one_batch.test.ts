@@ -30,6 +30,7 @@ describe("a handler that is called before another completion of its batch", () =
     void middle.client.send(sent);
     void resuming.client.send("resume");
     await Promise.all([middle.client.shutdown(), kept.next("end")]);
+    expect(kept.names(middle.socket)).toEqual(["open", "data", "end"]);
     expect(difference(kept.bytes().subarray(before.length), sent)).toBe("");
   });
 
@@ -130,12 +131,40 @@ describe("a handler that is called before another completion of its batch", () =
     while (slow.write(new Uint8Array(65_536)));
     const taken = written - slow.writableLength;
     // The second client sends first, and then the first one makes room.
-    clients.whileBusy({ sender: 1, reader: 0, bytes: taken });
+    clients.whileBusy({ senders: [1], reader: 0, bytes: taken });
     await recorder.next("data");
-    clients.read(0);
+    void clients.received(0, Number.POSITIVE_INFINITY);
     await recorder.next("drain");
     expect(wrote).toBe(1);
     expect(queued[0]).toBe(0);
+  });
+});
+
+describe("a write within a batch that leaves no room for sends", () => {
+  it("does not overtake what its socket has waiting", async () => {
+    await using scope = new Scope();
+    const clients = await ThreadClients.start(scope);
+    const sockets: TcpSocket[] = [];
+    const recorder = new Recorder({
+      open: (socket) => void sockets.push(socket),
+      data: () => void sockets[0]!.write("last"),
+    });
+    // With the one place of a batch taken, the room that came for the first socket has to wait.
+    const completionPort = scope.use(new CompletionPort({ batch: 1 }));
+    const options = { ...narrow, host: "127.0.0.1", completionPort };
+    const listener = await listen(options, recorder.handlers);
+    for (let count = 1; count <= 4; count++) {
+      await clients.connect(listener.address.port);
+      await recorder.next("open", count);
+    }
+    const [slow] = sockets as [TcpSocket];
+    const written: Uint8Array[] = [];
+    do written.push(pattern(65_536, written.length));
+    while (slow.write(written.at(-1)!));
+    const sent = Buffer.concat([...written, ...Array.from({ length: 3 }, () => Buffer.from("last"))]);
+    const taken = sent.length - 3 * "last".length - slow.writableLength;
+    clients.whileBusy({ senders: [1, 2, 3], reader: 0, bytes: taken });
+    expect(difference(await clients.received(0, sent.length), sent)).toBe("");
   });
 });
 
@@ -149,25 +178,33 @@ class ThreadClients {
       `const { workerData: gate, parentPort } = require("node:worker_threads");
        const sockets = [];
        const read = (socket, bytes) => new Promise((resolve) => {
-         let missing = bytes;
-         socket.on("data", (chunk) => {
-           missing -= chunk.length;
-           if (missing <= 0) resolve(socket.pause());
-         });
-         socket.resume();
+         const check = () => {
+           if (socket.length < bytes) return;
+           socket.off("data", check);
+           resolve(socket.pause());
+         };
+         socket.on("data", check).resume();
+         check();
        });
-       parentPort.on("message", async ({ port, sender, reader, bytes }) => {
-         if (port !== undefined) {
-           const socket = require("node:net").connect({ host: "127.0.0.1", port });
-           socket.on("error", () => {});
-           socket.on("connect", () => { sockets.push(socket.pause()); parentPort.postMessage("connected"); });
-         } else if (sender !== undefined) {
-           sockets[sender].write("x", async () => {
-             await read(sockets[reader], bytes);
-             Atomics.store(gate, 0, 1);
-             Atomics.notify(gate, 0);
-           });
-         } else sockets[reader].removeAllListeners("data").resume();
+       const sent = (socket) => new Promise((resolve) => socket.write("x", resolve));
+       const connect = (port) => new Promise((resolve) => {
+         const socket = require("node:net").connect({ host: "127.0.0.1", port });
+         socket.chunks = [];
+         socket.length = 0;
+         socket.on("error", () => {});
+         socket.on("data", (chunk) => {
+           socket.chunks.push(chunk);
+           socket.length += chunk.length;
+         });
+         socket.on("connect", () => resolve(sockets.push(socket.pause())));
+       });
+       parentPort.on("message", async ({ port, senders, reader, bytes }) => {
+         if (port !== undefined) return parentPort.postMessage(await connect(port));
+         for (const sender of senders) await sent(sockets[sender]);
+         await read(sockets[reader], bytes);
+         Atomics.store(gate, 0, 1);
+         Atomics.notify(gate, 0);
+         if (senders.length === 0) parentPort.postMessage(Buffer.concat(sockets[reader].chunks));
        });`,
       { eval: true, workerData: this.#gate },
     );
@@ -186,14 +223,16 @@ class ThreadClients {
     await connected;
   }
 
-  /** One sends a byte, then the other one reads so many; this thread waits for it, and does nothing else. */
-  whileBusy(what: { sender: number; reader: number; bytes: number }): void {
+  /** Some send a byte each, then one reads so many; this thread waits for it, and does nothing else. */
+  whileBusy(what: { senders: number[]; reader: number; bytes: number }): void {
     this.#thread.postMessage(what);
     expect(Atomics.wait(this.#gate, 0, 0, 10_000)).not.toBe("timed-out");
   }
 
-  /** From now on it reads whatever comes. */
-  read(reader: number): void {
-    this.#thread.postMessage({ reader });
+  /** All that it has received, once these are so many bytes. */
+  async received(reader: number, bytes: number): Promise<Uint8Array> {
+    const received = event<Uint8Array>(this.#thread, "message");
+    this.#thread.postMessage({ senders: [], reader, bytes });
+    return received;
   }
 }

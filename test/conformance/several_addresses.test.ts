@@ -59,6 +59,22 @@ describe.skipIf(!hasIpv6)("a connect that fails at several addresses (this needs
     expect(error.message).toContain("ENODEV");
   });
 
+  it("tries both families by turns, whatever the resolver's order", async () => {
+    await using scope = new Scope();
+    const port = await refusingPort(scope, "127.0.0.1", "::1");
+    // Nobody can connect to the second one.
+    const addresses = ["127.0.0.1", "255.255.255.255", "::1"];
+    const lookup: LookupFunction = (_, __, callback) =>
+      callback(
+        null,
+        addresses.map((address) => ({ address, family: 0 })),
+      );
+    const error = await failure(connect({ host: "both.test", port, attemptDelay: 60_000, lookup }));
+    expect(error.errors).toMatchObject(
+      ["127.0.0.1", "::1", "255.255.255.255"].map((address) => ({ address })),
+    );
+  });
+
   it("does not end while one of them is still being tried", async () => {
     await using scope = new Scope();
     const { host, port } = await stalledEndpoint(scope);
