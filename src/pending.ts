@@ -48,9 +48,11 @@ export function bufferGone(): PortsideError {
   return systemError("EFAULT", { syscall: "recv" });
 }
 
-// One executor for all: a promise of an operation costs no closure.
-let lastResolve: (value: never) => void;
-let lastReject: (reason: unknown) => void;
+// One executor for all: a promise of an operation costs no closure. What it has told is forgotten at once: it leads to
+// the promise, and so to its result, or to an error whose stack holds on to the program's objects.
+const forgotten = (): void => {};
+let lastResolve: (value: never) => void = forgotten;
+let lastReject: (reason: unknown) => void = forgotten;
 function keep(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
   lastResolve = resolve;
   lastReject = reject;
@@ -93,6 +95,7 @@ export abstract class Pending<T> implements Waiting {
     this.promise = new Promise<T>(keep);
     this.#resolve = lastResolve as (value: T) => void;
     this.#reject = lastReject;
+    keep(forgotten, forgotten);
   }
 
   /** The operation is submitted under `token`; from now on its signal cancels it. */

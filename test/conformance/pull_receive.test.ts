@@ -2,6 +2,7 @@ import { connect, listen, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { difference, pattern, receive, receiveToEnd } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
+import { collectGarbage } from "../support/memory.js";
 import { accepted, connected } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
 import { turns, watch } from "../support/wait.js";
@@ -90,6 +91,15 @@ describe("a receive", () => {
     kept.forEach((chunk, round) => {
       expect(difference(chunk, pattern(1000, round))).toBe("");
     });
+  });
+
+  it("gives an array that nobody keeps but the program", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await accepted(scope);
+    await peer.write("not kept");
+    const chunk = await socket.recv().then((chunk) => new WeakRef(chunk!));
+    await collectGarbage();
+    expect(chunk.deref()).toBeUndefined();
   });
 
   it("gives an array whose memory can be transferred without disturbing later receives", async () => {
