@@ -245,8 +245,8 @@ describe.each(sides)("end() in push style, of $side", ({ open }) => {
     await socket.shutdown();
     expect((await peer.readToEnd()).toString()).toBe("once");
     await peer.end();
-    await recorder.next("end");
-    expect(recorder.names(socket)).toEqual(["open", "end"]);
+    await recorder.next("close");
+    expect(recorder.names(socket)).toEqual(["open", "end", "close"]);
   });
 
   it("lets receiving go on; without an end handler it closes itself after the peer's FIN", async () => {
