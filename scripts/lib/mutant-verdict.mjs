@@ -5,7 +5,7 @@ import { endsWithin } from "./mutant-run.mjs";
 import { tools } from "./paths.mjs";
 
 /** Milliseconds for a test, for the tests that a mutant names, for the whole suite. */
-const limits = { test: "10000", named: 120_000, suite: 900_000, stress: 180_000 };
+const limits = { test: "10000", named: 90_000, suite: 900_000, stress: 180_000 };
 
 const suite = ["test/conformance", "test/native"];
 
