@@ -1,6 +1,6 @@
 /**
  * npm run test:kqueue: the BSD room on Linux, over a kqueue made for tests. Arguments go to vitest; without any it runs
- * the conformance suite.
+ * the conformance suite. "--brief" runs it once where it is run with both wakers otherwise.
  */
 import { join } from "node:path";
 import { buildAddon } from "./lib/addon.mjs";
@@ -16,7 +16,8 @@ import { buildTypeScript } from "./lib/typescript.mjs";
 
 const library = "build-kqueue-library";
 const sanitizedLibrary = "build-kqueue-library-asan";
-const given = process.argv.slice(2);
+const brief = process.argv.includes("--brief");
+const given = process.argv.slice(2).filter((argument) => argument !== "--brief");
 const args = given.length > 0 ? given : ["test/conformance"];
 
 /** The addon over one variant of the library; returns the environment to test it in. */
@@ -43,7 +44,7 @@ await main(async () => {
   tally.add(await testLibrary(library));
   // The shipped number of events a wait.
   const kernel = await buildOver("build-kqueue", `${library}/kernel`, ["PORTSIDE_KQUEUE_EVENTS=64"]);
-  await runSuite(tally, { label: "kqueue", args, env: kernel });
+  await runSuite(tally, { label: "kqueue", args, env: kernel, ...(brief && { among: ["loop"] }) });
   // What differs in these is how a port sleeps and is woken from other threads, so that waker alone.
   // Where the library is sparse, the sockets are, too: no accept4(), as on macOS.
   const variants = { sparse: ["PORTSIDE_PLAIN_SOCKETS=ON"], opaque: [] };
@@ -71,7 +72,7 @@ async function underSanitizers(tally) {
     PORTSIDE_TEST_SANITIZED: "1",
     PORTSIDE_TEST_TIMEOUT: "90000",
   };
-  await runSuite(tally, { label: "kqueue, sanitizers", args, env });
+  await runSuite(tally, { label: "kqueue, sanitizers", args, env, ...(brief && { among: ["thread"] }) });
   const reports = printReports();
   console.log(`\n${reports} sanitizer report(s)`);
   tally.add({ failed: reports });
