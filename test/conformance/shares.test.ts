@@ -141,6 +141,34 @@ describe("posted values", () => {
     },
   );
 
+  it("have it in a turn of many batches, too, beside operations that never rest", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort({ polls: 64 }));
+    const noisy = scope.use(await connect({ host, port: await peers(scope, false), completionPort: port }));
+    const count = 10_000;
+    let seen = 0;
+    let most = 0;
+    let last = 0;
+    const goesOn = () => seen < count;
+    for (let i = 0; i < 200; i++) {
+      const operation = port.operation((error) => {
+        if (!error && goesOn()) operation.send(noisy, "x");
+      });
+      operation.send(noisy, "x");
+    }
+    port.on("posted", () => {
+      seen++;
+    });
+    for (let i = 0; i < count; i++) port.post(i);
+    (function look(): void {
+      most = Math.max(most, seen - last);
+      last = seen;
+      if (goesOn()) setImmediate(look);
+    })();
+    await until(() => !goesOn());
+    expect(most).toBeLessThanOrEqual(512);
+  });
+
   it("wait, however many, for listeners that take one each", async () => {
     await using scope = new Scope();
     const port = scope.use(new CompletionPort());
