@@ -28,6 +28,7 @@ describe("two pending shutdowns", () => {
     signals[cancelled].abort();
     await failure(shutdowns[cancelled]!, "ECANCELED");
     await failure(client.send("too late"), "EPIPE");
+    expect(client.write("too late")).toBe(false);
     expect(difference(await receiveToEnd(server), data)).toBe("");
     await shutdowns[other];
     expect(await sending).toBe(data.length);
