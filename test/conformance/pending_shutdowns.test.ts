@@ -28,8 +28,8 @@ describe("two pending shutdowns", () => {
     const { client, server, data, sending, signals, shutdowns } = await twoShutdowns(scope);
     signals[cancelled].abort();
     await failure(shutdowns[cancelled]!, "ECANCELED");
-    await failure(client.send("too late"), "EPIPE");
     dropped(client);
+    await failure(client.send("too late"), "EPIPE");
     expect(difference(await receiveToEnd(server), data)).toBe("");
     await shutdowns[other];
     expect(await sending).toBe(data.length);
