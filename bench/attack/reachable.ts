@@ -79,6 +79,15 @@ const isNamed = (key: Key) => typeof key === "symbol" || !/^\d+$/.test(key);
 /** What every program has anyway: the language's own objects, and Node's globals. */
 const intrinsics: ReadonlySet<unknown> = collectIntrinsics();
 
+/** A signal, and how Node keeps who listens to it: its class does sums with whatever an attacker puts there. */
+function heardSignal(): unknown[] {
+  const { signal } = new AbortController();
+  signal.addEventListener("abort", () => {});
+  const listeners = Reflect.ownKeys(signal).map((key): unknown => Reflect.get(signal, key));
+  const [{ next }] = listeners.filter(types.isMap).flatMap((map) => [...map.values()]) as [{ next: unknown }];
+  return [signal, next];
+}
+
 function collectIntrinsics(): Set<unknown> {
   const set = new Set<unknown>([globalThis, process]);
   const roots: unknown[] = [
@@ -93,7 +102,7 @@ function collectIntrinsics(): Set<unknown> {
     [].entries(),
     "".matchAll(/x/g),
     Object.getPrototypeOf(Uint8Array),
-    new AbortController().signal,
+    ...heardSignal(),
   ];
   for (const name of Reflect.ownKeys(globalThis)) {
     if (typeof name === "string" && !/^(local|session)Storage$/.test(name))
