@@ -14,6 +14,8 @@ namespace {
 // The zone of an address: an interface's name or number (RFC 4007, section 11). 0: there is no such
 // interface.
 std::uint32_t scope_of(const std::string& zone) {
+  // What follows a colon Linux ignores: it was the label of an address once (netdevice(7)).
+  if (zone.find(':') != std::string::npos) return 0;
   const std::uint32_t named = ::if_nametoindex(zone.c_str());
   if (named != 0) return named;
   std::uint32_t number = 0;

@@ -1,5 +1,5 @@
 import { networkInterfaces } from "node:os";
-import { connect, listen } from "portside";
+import { connect, type LookupFunction, listen } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
@@ -19,6 +19,7 @@ const wrong = [
   ["::1%-1", "-1"],
   ["::1% 1", " 1"],
   ["::1%1%1", "1%1"],
+  ["::1%lo:1", "lo:1"],
 ] as const;
 
 describe.skipIf(!hasIpv6)("a zone that does not exist (this needs ::1)", () => {
@@ -36,6 +37,15 @@ describe.skipIf(!hasIpv6)("a zone that does not exist (this needs ::1)", () => {
     const local = await failure(connect({ host: "::1", port, localAddress: host }), "ENODEV");
     expect(local.message).toContain(JSON.stringify(zone));
     expect(local.address).toBe(host);
+  });
+
+  it("is none of a lookup's answers either, whatever a NUL hides of it", async () => {
+    await using scope = new Scope();
+    const { port } = await netServer(scope, "::1");
+    const hidden = "::1%1\0nosuch";
+    const lookup: LookupFunction = (_, __, callback) => callback(null, hidden);
+    await failure(listen({ host: "some.test", lookup }), "ERR_INVALID_IP_ADDRESS");
+    await failure(connect({ host: "some.test", port, lookup }), "ERR_INVALID_IP_ADDRESS");
   });
 
   it("of an IPv4 address is no address at all", async () => {
