@@ -571,7 +571,8 @@ export class TcpSocket<Data = unknown> {
   }
 
   #setReferenced(on: boolean): this {
-    if (!this.closed && ((this.#state & State.unreferenced) === 0) !== on) {
+    // One that closes itself may have to wait for its peer.
+    if ((this.#state & State.closed) === 0 && ((this.#state & State.unreferenced) === 0) !== on) {
       this.#state ^= State.unreferenced;
       this.#core.native.setHandleReferenced(this.#index, this.#generation, on);
     }
