@@ -345,7 +345,8 @@ export class TcpSocket<Data = unknown> {
 
   /** Bytes of `write()` that the OS has not taken. */
   get writableLength(): number {
-    if (this.closed) return 0;
+    // What still waits goes out where it closes by itself, and is dropped where the program closes it.
+    if (this.closed && (this.#state & (State.closed | State.endedByPeer)) !== State.endedByPeer) return 0;
     const fresh = this.#epoch === this.#core.rings.epoch ? this.#fresh : 0;
     return fresh + this.#core.native.queued(this.#index, this.#generation);
   }
