@@ -62,10 +62,13 @@ describe.skipIf(!hasIpv6)("a zone that exists (this needs ::1)", () => {
     expect(socket.remoteAddress!.port).toBe(server.port);
   });
 
-  it("of every address is refused: the system would take every interface", async () => {
-    const error = await failure(listen({ host: "::%1" }), "EINVAL");
-    expect(error.message).toContain('"1"');
-  });
+  it.each(["::%1", "0:0::0%1", "::ffff:0.0.0.0%1"])(
+    "of every address, as in %s, is refused: the system would take every interface",
+    async (host) => {
+      const error = await failure(listen({ host }), "EINVAL");
+      expect(error.message).toContain('"1"');
+    },
+  );
 
   it("leads to a link-local address, by name and by number, if this machine has one", async () => {
     const found = Object.entries(networkInterfaces())
