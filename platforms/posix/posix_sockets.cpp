@@ -82,8 +82,8 @@ Error bind_connecting(int descriptor, const IpAddress& local) {
   return bind_to(descriptor, local);
 }
 
-// Whether this machine has an address to go there from, whatever the port. A datagram socket that is connected
-// sends nothing.
+// Whether this machine has an address to go there from, whatever the port. A datagram socket that is
+// connected sends nothing.
 bool has_source_for(const SocketAddress& to) {
   const Descriptor probe(::socket(to.storage.ss_family, SOCK_DGRAM, 0));
   return probe.get() >= 0 && ::connect(probe.get(), to.get(), to.size) == 0;

@@ -99,8 +99,11 @@ const things = {
     const close = () => {
       throw new Error("waited for its close");
     };
-    const listener = await listen({ host }, { open: (socket) => void (server = socket), close });
     let server;
+    const open = (socket) => {
+      server = socket;
+    };
+    const listener = await listen({ host }, { open, close });
     const client = await connect({ host, port: listener.address.port });
     while (!server) await new Promise(setImmediate);
     server.write(new Uint8Array(32 << 20));
