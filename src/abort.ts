@@ -1,5 +1,6 @@
 import events from "node:events";
-import { abortError, typeError } from "./errors.js";
+import type { Core } from "./core.js";
+import { abortError, closedError, type PortsideError, typeError } from "./errors.js";
 
 /** Something that ends when a signal is aborted. */
 export interface Abortable {
@@ -107,17 +108,29 @@ export function admitSignal(signal: unknown, syscall: string): AbortSignal | und
   return candidate;
 }
 
-/** Waits for the promise, and no longer than until the signal is aborted. */
+/** Waits for the promise, and no longer than until the signal is aborted or the port closes. */
 export function untilAborted<T>(
   promise: Promise<T>,
+  owner: Core,
   signal: AbortSignal | undefined,
   syscall: string,
 ): Promise<T> {
-  if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
-    const abortable = { abort: (reason: unknown) => reject(abortError(syscall, reason)) };
-    watch(signal, abortable);
-    promise.finally(() => unwatch(signal, abortable)).then(resolve, reject);
+    // The promise may never settle: nothing must be kept for it.
+    const end = (error: PortsideError): void => {
+      forget();
+      reject(error);
+    };
+    const abortable = { abort: (reason: unknown) => end(abortError(syscall, reason)) };
+    const closes = (): void => end(closedError(syscall));
+    const forget = (): void => {
+      owner.waitOutsideNoMore(closes);
+      if (signal) unwatch(signal, abortable);
+    };
+    owner.waitOutside(closes);
+    if (signal) watch(signal, abortable);
+    promise.finally(forget).then(resolve, reject);
+    if (owner.closed) closes(); // what the promise comes from did that
   });
 }
 

@@ -1,13 +1,13 @@
 import { PortsideError, type PortsideErrorDetails, place, systemError } from "./errors.js";
 import { errorName, type NativeError } from "./native.js";
 
-/** The system's error of an address; of a zone that does not exist it names the zone. */
+/** The system's error of an address. Of a zone that does not exist it names the zone. */
 export function addressError(error: NativeError, details: PortsideErrorDetails): PortsideError {
   const code = errorName(error.code);
   return systemError(
     code,
     { syscall: error.syscall, native: error.native, ...details },
-    zoneSentence(code, details.address),
+    zoneSentence(code, details.address) ?? portSentence(code, details.port),
   );
 }
 
@@ -24,6 +24,11 @@ function zoneSentence(code: string, address: string | undefined): string | undef
   if (code === "ENODEV") return `there is no interface ${zone}; name one of this machine's after the "%"`;
   if (code === "EINVAL") return `the system refuses the address; the zone ${zone} may not belong to it`;
   return undefined;
+}
+
+function portSentence(code: string, port: number | undefined): string | undefined {
+  if (code !== "EADDRINUSE" || port !== 0) return undefined;
+  return "no port number is free; close some connections, or give the system more of them";
 }
 
 /**

@@ -54,16 +54,11 @@ export class ConnectRace implements Abortable {
       this.#resolve = resolve;
       this.#reject = reject;
       if (timeout !== undefined) {
-        const { owner } = this.#plan;
-        this.#timer = new Timer(
-          owner,
-          timeout,
-          () => this.#timeOut(),
-          () => this.#portCloses(),
-        );
+        this.#timer = new Timer(this.#plan.owner, timeout, () => this.#timeOut());
       }
       this.#signal = signal;
       if (signal) watch(signal, this);
+      this.#plan.owner.waitOutside(this.#portCloses);
       lookUp().then(
         (addresses) => {
           this.#waiting = addresses;
@@ -71,6 +66,7 @@ export class ConnectRace implements Abortable {
         },
         (error) => this.#fail(error),
       );
+      if (this.#plan.owner.closed) this.#portCloses(); // the look-up did that
     });
   }
 
@@ -151,10 +147,10 @@ export class ConnectRace implements Abortable {
     else this.#giveUp();
   }
 
-  // No time-out will come. Attempts are cancelled and say so; a look-up may never answer.
-  #portCloses(): void {
+  // Attempts are cancelled and say so; a look-up may never answer.
+  readonly #portCloses = (): void => {
     if (this.#waiting === undefined) this.#fail(closedError("connect"));
-  }
+  };
 
   #giveUp(): void {
     if (this.#over) return;
@@ -185,6 +181,7 @@ export class ConnectRace implements Abortable {
     this.#over = true;
     this.#timer?.stop();
     this.#nextTimer?.stop();
+    this.#plan.owner.waitOutsideNoMore(this.#portCloses);
     if (this.#signal) unwatch(this.#signal, this);
     for (const attempt of this.#running) inner.close(attempt.socket);
     // Whoever hears of the end finds nothing left behind.

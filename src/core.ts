@@ -49,6 +49,7 @@ export class Core {
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   readonly #packets = new Packets((most) => this.native.takePackets(most));
+  readonly #outside = new Set<() => void>();
   #open = true; // an open port lives, whoever forgets it: the engine holds it
   #openHandles = 0;
   #pendingOperations = 0;
@@ -140,6 +141,15 @@ export class Core {
     return this.#socket(outcome.result);
   }
 
+  /** Calls back when close() is called, until {@link waitOutsideNoMore}: for who waits for what is not the engine's. */
+  waitOutside(closes: () => void): void {
+    this.#outside.add(closes);
+  }
+
+  waitOutsideNoMore(closes: () => void): void {
+    this.#outside.delete(closes);
+  }
+
   /** Resolves when the engine has let go of the handle. */
   whenClosed(handle: Handle, index: number): Promise<void> {
     if (this.#handles[index] !== handle) return Promise.resolve();
@@ -155,6 +165,7 @@ export class Core {
   close(): Promise<void> {
     if (this.#closing) return this.#closing.promise;
     this.#closing = withResolvers();
+    for (const closes of [...this.#outside]) closes();
     for (const handle of [...this.#handles]) {
       if (handle !== undefined) closeHandle(handle);
     }

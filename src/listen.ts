@@ -130,7 +130,7 @@ export async function listen<Data = unknown>(
   if (host === undefined) {
     handle = openAny(anyAddress[family], parameters.port, open);
   } else {
-    const addresses = await untilAborted(addressesOf(host, family, lookup), signal, "listen");
+    const addresses = await untilAborted(addressesOf(host, family, lookup), owner, signal, "listen");
     admitSignal(signal, "listen");
     if (owner.closed) throw closedError("listen");
     handle = openFirst(host, addresses, parameters.port, open);

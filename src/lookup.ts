@@ -19,8 +19,12 @@ export type LookupFunction = (
   callback: (error: Error | null, address: string | LookupAddress[], family?: number | undefined) => void,
 ) => void;
 
-/** 4, 6, or 0 for what is no IP address. Of an IPv6 address the zone may be anything: the system knows its own. */
+/**
+ * 4, 6, or 0 for what is no IP address. Of an IPv6 address the zone may be any text: the system knows its own, but would
+ * read no further than to a NUL.
+ */
 export function familyOf(host: string): 0 | 4 | 6 {
+  if (host.includes("\0")) return 0;
   const percent = host.indexOf("%");
   const family = isIP(percent < 0 ? host : host.slice(0, percent)) as 0 | 4 | 6;
   return percent >= 0 && family === 4 ? 0 : family;

@@ -243,10 +243,7 @@ export class TcpSocket<Data = unknown> {
    * caller's again when this returns.
    */
   write(data: SendData): boolean {
-    const parts = sendDataOf(data);
-    if (this.#isWritable) return this.#write(parts);
-    this.#core.dropped += bytesIn(parts);
-    return false;
+    return this.#writeOrDrop(sendDataOf(data));
   }
 
   /**
@@ -254,15 +251,10 @@ export class TcpSocket<Data = unknown> {
    * the socket closes itself once the peer's FIN has come as well. Harmless on a connection that has ended.
    */
   end(data?: SendData): this {
-    const parts = data === undefined ? undefined : sendDataOf(data);
-    if (!this.#isWritable) {
-      if (parts !== undefined) this.#core.dropped += bytesIn(parts);
-      return this;
-    }
-    if (parts !== undefined) this.#write(parts);
-    this.#state |= State.finished | State.leaving;
-    const token = this.#core.expect(nobody);
-    this.#core.rings.submit(Opcode.shutdown, this.#index, this.#generation, token, 0, 0, 0);
+    if (data !== undefined) this.#writeOrDrop(sendDataOf(data));
+    if (this.closed) return this;
+    this.#finish();
+    this.#state |= State.leaving;
     this.#closeIfBothEnded();
     return this;
   }
@@ -353,7 +345,8 @@ export class TcpSocket<Data = unknown> {
 
   /** Bytes of `write()` that the OS has not taken. */
   get writableLength(): number {
-    if (this.closed) return 0;
+    // What still waits goes out where it closes by itself, and is dropped where the program closes it.
+    if (this.closed && (this.#state & (State.closed | State.endedByPeer)) !== State.endedByPeer) return 0;
     const fresh = this.#epoch === this.#core.rings.epoch ? this.#fresh : 0;
     return fresh + this.#core.native.queued(this.#index, this.#generation);
   }
@@ -488,9 +481,21 @@ export class TcpSocket<Data = unknown> {
 
   // --- privately ---
 
-  #write(parts: Parts): boolean {
+  #writeOrDrop(parts: Parts): boolean {
+    if (!this.#isWritable) {
+      this.#core.dropped += bytesIn(parts);
+      return false;
+    }
     this.#core.sending.write(this, this.#index, this.#generation, parts);
     return (this.#state & (State.drainOwed | State.lost)) === 0;
+  }
+
+  // Behind a shutdown() as well, which may yet be cancelled.
+  #finish(): void {
+    if ((this.#state & (State.finished | State.lost)) !== 0) return;
+    this.#state |= State.finished;
+    const token = this.#core.expect(nobody);
+    this.#core.rings.submit(Opcode.shutdown, this.#index, this.#generation, token, 0, 0, 0);
   }
 
   #submit<T>(opcode: Opcode, pending: Pending<T>, a: number, signal: AbortSignal | undefined): Promise<T> {
@@ -567,7 +572,8 @@ export class TcpSocket<Data = unknown> {
   }
 
   #setReferenced(on: boolean): this {
-    if (!this.closed && ((this.#state & State.unreferenced) === 0) !== on) {
+    // One that closes itself may have to wait for its peer.
+    if ((this.#state & State.closed) === 0 && ((this.#state & State.unreferenced) === 0) !== on) {
       this.#state ^= State.unreferenced;
       this.#core.native.setHandleReferenced(this.#index, this.#generation, on);
     }

@@ -26,6 +26,13 @@ struct PackedAddress {
   std::uint16_t port = 0;
   Family family = Family::none;
 
+  // Every address there is: of IPv6, or of IPv4 as IPv6 writes it (::ffff:0.0.0.0).
+  bool is_every() const {
+    auto rest = bytes;
+    if (rest[10] == 0xff && rest[11] == 0xff) rest[10] = rest[11] = 0;
+    return rest == decltype(rest){};
+  }
+
   bool operator==(const PackedAddress&) const = default;
 };
 

@@ -43,6 +43,8 @@ Error set_no_delay(int descriptor, bool on);
 Error set_keep_alive(int descriptor, const KeepAlive& wanted);
 Error set_user_timeout(int descriptor, std::int32_t milliseconds);  // 0: as the OS has it
 Error local_end(int descriptor, PackedAddress& into);
+// Whether local_end() knows nothing any more of a connection that its peer has reset.
+bool forgets_local_end();
 Error remote_end(int descriptor, PackedAddress& into);
 Error text_of(const PackedAddress& address, IpAddress& into);
 

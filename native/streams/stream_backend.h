@@ -121,6 +121,8 @@ class StreamBackend : public Backend {
   void dispose(State* state);
   void drop(Handle& handle, bool reset);
   bool has_work(const Handle& handle) const;
+  PackedAddress local_end(const Handle& handle) const;
+  PackedAddress remote_end(const Handle& handle) const;
   void keep_ends(const Handle& handle, Completion& closed);
   void forget_ends(const Handle& handle);
   static Error unless_gone(const Handle& handle, Error error);
@@ -159,7 +161,7 @@ class StreamBackend : public Backend {
   void retry_short_of_memory();
 
   List<Handle> ready_;
-  std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and of peers that no handle can keep
+  std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and what no handle or system can keep
   std::vector<std::uint32_t> released_;           // closed, and the ring that is being delivered says so
   std::vector<std::uint32_t> short_listeners_;    // those whose accepting pauses
   std::vector<HandleId> short_of_memory_;         // to be tried again when the timer expires

@@ -166,6 +166,11 @@ void room_choose_port_late([[maybe_unused]] int descriptor) {
 #endif
 }
 
+// NetBSD's and OpenBSD's getsockname() says EINVAL then.
+bool forgets_local_end() {
+  return true;
+}
+
 // ip6(4) of OpenBSD: IPV6_V6ONLY is always on.
 bool room_has_dual_stack() {
 #ifdef __OpenBSD__

@@ -55,6 +55,10 @@ void room_choose_port_late(int descriptor) {
   (void)::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 }
 
+bool forgets_local_end() {
+  return false;
+}
+
 bool room_has_dual_stack() {
   return true;
 }

@@ -14,6 +14,8 @@ namespace {
 // The zone of an address: an interface's name or number (RFC 4007, section 11). 0: there is no such
 // interface.
 std::uint32_t scope_of(const std::string& zone) {
+  // What follows a colon Linux ignores: it was the label of an address once (netdevice(7)).
+  if (zone.find(':') != std::string::npos) return 0;
   const std::uint32_t named = ::if_nametoindex(zone.c_str());
   if (named != 0) return named;
   std::uint32_t number = 0;
@@ -45,7 +47,7 @@ Error to_socket_address(const IpAddress& address, SocketAddress& into) {
   v6.sin6_scope_id = scope_of(address.text.substr(percent + 1));
   if (v6.sin6_scope_id == 0) return {ErrorCode::NODEV, 0};
   // The system would leave the zone out, and take every interface.
-  return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) ? Error{ErrorCode::INVAL, 0} : Error{};
+  return pack(into).is_every() ? Error{ErrorCode::INVAL, 0} : Error{};
 }
 
 PackedAddress pack(const SocketAddress& address) {

@@ -82,11 +82,20 @@ Error bind_connecting(int descriptor, const IpAddress& local) {
   return bind_to(descriptor, local);
 }
 
-// The kernel's word where the local port that was chosen has a connection to that very peer already.
-Error connect_error(const ConnectParameters& parameters) {
+// Whether this machine has an address to go there from, whatever the port. A datagram socket that is
+// connected sends nothing.
+bool has_source_for(const SocketAddress& to) {
+  const Descriptor probe(::socket(to.storage.ss_family, SOCK_DGRAM, 0));
+  return probe.get() >= 0 && ::connect(probe.get(), to.get(), to.size) == 0;
+}
+
+// The kernel says the same where the local port that was chosen has a connection to that very peer already,
+// and where it has no address to go there from (where IPv6 is switched off, say).
+Error connect_error(const ConnectParameters& parameters, const SocketAddress& to) {
   const Error error = last_error();
   const bool chosen = parameters.local && parameters.local->port != 0;
-  return chosen && error.code == ErrorCode::ADDRNOTAVAIL ? Error{ErrorCode::ADDRINUSE, error.native} : error;
+  if (!chosen || error.code != ErrorCode::ADDRNOTAVAIL || !has_source_for(to)) return error;
+  return {ErrorCode::ADDRINUSE, error.native};
 }
 
 // Where IPv6 sockets take no IPv4, "every address" cannot be had by one of them: listen() then does without
@@ -142,7 +151,7 @@ Made make_connecting(const ConnectParameters& parameters) {
   }
   // An interrupted connect goes on by itself (connect(2), EINTR), just as one in progress does.
   if (::connect(connecting.get(), to.get(), to.size) != 0 && errno != EINPROGRESS && errno != EINTR) {
-    return {-1, connect_error(parameters), "connect"};
+    return {-1, connect_error(parameters, to), "connect"};
   }
   return {connecting.release(), {}, ""};
 }

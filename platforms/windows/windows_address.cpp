@@ -44,7 +44,7 @@ Error to_socket_address(const IpAddress& address, SocketAddress& into) {
   v6.sin6_scope_id = scope_of(address.text.substr(percent + 1));
   if (v6.sin6_scope_id == 0) return {ErrorCode::NODEV, 0};
   // The system would leave the zone out, and take every interface.
-  return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) ? Error{ErrorCode::INVAL, 0} : Error{};
+  return pack(into).is_every() ? Error{ErrorCode::INVAL, 0} : Error{};
 }
 
 Error from_socket_address(const SocketAddress& address, IpAddress& into) {

@@ -357,6 +357,9 @@ Error set_user_timeout(int descriptor, std::int32_t milliseconds) {
 Error local_end(int descriptor, PackedAddress& into) {
   return address_by(::getsockname, descriptor, into);
 }
+bool forgets_local_end() {
+  return false;
+}
 Error remote_end(int descriptor, PackedAddress& into) {
   return address_by(::getpeername, descriptor, into);
 }

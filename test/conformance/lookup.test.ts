@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { failure } from "../support/failure.js";
 import { hasIpv6, netServer } from "../support/peers.js";
 import { Scope } from "../support/scope.js";
+import { deferred } from "../support/wait.js";
 
 type Answer = (callback: (...answer: unknown[]) => void) => unknown;
 
@@ -27,13 +28,35 @@ describe("the lookup option", () => {
     expect(asked).toEqual(["some.test", { all: true, family: 4 }]);
   });
 
-  it("may never answer: the close of the port ends a connect that has a time-out all the same", async () => {
+  it.each<
+    [string, (options: { lookup: LookupFunction; completionPort: CompletionPort }) => Promise<unknown>]
+  >([
+    ["a connect", (options) => connect({ ...options, host: "some.test", port: 9 })],
+    ["a connect with a time-out", (it) => connect({ ...it, host: "some.test", port: 9, timeout: 3_600_000 })],
+    ["a listen", (options) => listen({ ...options, host: "some.test" })],
+  ])("may never answer: the close of the port ends %s all the same", async (_, waiting) => {
+    const closings: ((port: CompletionPort, asked: Promise<void>) => unknown)[] = [
+      (port) => port.close(),
+      async (port, asked) => {
+        await asked;
+        await port.close();
+      },
+    ];
+    for (const close of closings) {
+      const port = new CompletionPort();
+      const asked = deferred();
+      const lookup: LookupFunction = () => asked.resolve();
+      const failed = failure(waiting({ lookup, completionPort: port }), "EBADF");
+      await close(port, asked.promise);
+      await failed;
+    }
+    // From within the look-up, which then fails besides.
     const port = new CompletionPort();
-    const lookup: LookupFunction = () => {};
-    const options = { host: "some.test", port: 9, timeout: 3_600_000, lookup, completionPort: port };
-    const failed = failure(connect(options), "EBADF");
-    await port.close();
-    await failed;
+    const lookup: LookupFunction = () => {
+      void port.close();
+      throw new Error("no");
+    };
+    await failure(waiting({ lookup, completionPort: port }), "EBADF");
   });
 
   it("may be Node's own", async () => {

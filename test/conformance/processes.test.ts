@@ -21,6 +21,7 @@ describe.concurrent("a process ends by itself after it did nothing but", () => {
     "close a port with everything on it",
     "close a listener after its unref()",
     "close both ends of a connection after their unref()",
+    "unref() a socket that closes itself as soon as its peer has read",
   ])("%s", async (thing) => {
     expect(await run("ends_by_itself.mjs", { args: [thing] })).toEqual({ ...clean, stdout: "ended" });
   });

@@ -100,8 +100,11 @@ describe("a socket without an end handler, whose writes are pending at the peer'
     await client.shutdown();
     await turns(50);
     expect(recorder.count("close")).toBe(0);
+    expect(socket.closed).toBe(true);
+    expect(socket.writableLength).toBeGreaterThan(0);
     expect(difference(await receiveToEnd(client), data)).toBe("");
     await recorder.next("close");
+    expect(socket.writableLength).toBe(0);
     expect(recorder.names(socket).filter((name) => name !== "drain")).toEqual(["open", "close"]);
   });
 

@@ -4,7 +4,7 @@ import { difference, pattern, receiveToEnd } from "../support/bytes.js";
 import { dropped } from "../support/dropped.js";
 import { failure, thrown } from "../support/failure.js";
 import { accepted, connected, narrow, netClient, STALLING_SIZE } from "../support/peers.js";
-import { pushPair, sides } from "../support/push.js";
+import { pushAccepted, pushPair, sides } from "../support/push.js";
 import { Recorder } from "../support/recorder.js";
 import { Scope } from "../support/scope.js";
 import { deferred, turns, until } from "../support/wait.js";
@@ -99,6 +99,56 @@ describe.each(sides)("end() in push style, of $side with an end handler,", ({ op
       await closed.promise;
       expect(socket.closed).toBe(true);
     }
+  });
+});
+
+describe.each(sides)("end() behind a shutdown(), of $side with an end handler,", ({ open }) => {
+  it.each([
+    ["that is done", async (socket: TcpSocket) => void (await socket.shutdown())],
+    ["that waits", async (socket: TcpSocket) => void socket.shutdown()],
+  ])("%s, closes the socket once the peer has ended as well", async (_, shutDown) => {
+    for (const first of ["the peer", "we"]) {
+      await using scope = new Scope();
+      const { socket, peer, recorder } = await open(scope);
+      if (first === "the peer") {
+        await peer.end();
+        await recorder.next("end");
+      }
+      await shutDown(socket);
+      const { bytesDropped } = CompletionPort.default.stats();
+      socket.end("too late");
+      expect(CompletionPort.default.stats().bytesDropped).toBe(bytesDropped + 8);
+      expect(await peer.readToEnd()).toHaveLength(0);
+      if (first === "we") await peer.end();
+      await recorder.next("close");
+      expect(recorder.names(socket)).toEqual(["open", "end", "close"]);
+    }
+  });
+
+  it("that is cancelled then, sends a FIN all the same", async () => {
+    await using scope = new Scope();
+    const { socket, peer } = await open(scope, new Recorder(), narrow);
+    socket.write(pattern(STALLING_SIZE));
+    const controller = new AbortController();
+    const ending = failure(socket.shutdown({ signal: controller.signal }), "ECANCELED");
+    socket.end();
+    controller.abort();
+    await ending;
+    expect(difference(await peer.readToEnd(), pattern(STALLING_SIZE))).toBe("");
+  });
+});
+
+describe("end() of a push-style socket whose shutdown() has found the peer gone", () => {
+  it("closes it", async () => {
+    await using scope = new Scope();
+    const { socket, peer, recorder } = await pushAccepted(scope);
+    await peer.end();
+    await recorder.next("end");
+    await peer.reset();
+    // Nothing else tells of a reset behind a FIN.
+    await socket.shutdown().catch(() => {});
+    socket.end("answer");
+    await recorder.next("close");
   });
 });
 

@@ -1,5 +1,5 @@
 import { networkInterfaces } from "node:os";
-import { connect, listen } from "portside";
+import { connect, type LookupFunction, listen } from "portside";
 import { describe, expect, it } from "vitest";
 import { receive } from "../support/bytes.js";
 import { failure } from "../support/failure.js";
@@ -19,6 +19,7 @@ const wrong = [
   ["::1%-1", "-1"],
   ["::1% 1", " 1"],
   ["::1%1%1", "1%1"],
+  ["::1%lo:1", "lo:1"],
 ] as const;
 
 describe.skipIf(!hasIpv6)("a zone that does not exist (this needs ::1)", () => {
@@ -38,6 +39,15 @@ describe.skipIf(!hasIpv6)("a zone that does not exist (this needs ::1)", () => {
     expect(local.address).toBe(host);
   });
 
+  it("is none of a lookup's answers either, whatever a NUL hides of it", async () => {
+    await using scope = new Scope();
+    const { port } = await netServer(scope, "::1");
+    const hidden = "::1%1\0nosuch";
+    const lookup: LookupFunction = (_, __, callback) => callback(null, hidden);
+    await failure(listen({ host: "some.test", lookup }), "ERR_INVALID_IP_ADDRESS");
+    await failure(connect({ host: "some.test", port, lookup }), "ERR_INVALID_IP_ADDRESS");
+  });
+
   it("of an IPv4 address is no address at all", async () => {
     await failure(listen({ host: "127.0.0.1%1" }), /^(ENOTFOUND|EAI_\w+)$/);
   });
@@ -52,10 +62,13 @@ describe.skipIf(!hasIpv6)("a zone that exists (this needs ::1)", () => {
     expect(socket.remoteAddress!.port).toBe(server.port);
   });
 
-  it("of every address is refused: the system would take every interface", async () => {
-    const error = await failure(listen({ host: "::%1" }), "EINVAL");
-    expect(error.message).toContain('"1"');
-  });
+  it.each(["::%1", "0:0::0%1", "::ffff:0.0.0.0%1"])(
+    "of every address, as in %s, is refused: the system would take every interface",
+    async (host) => {
+      const error = await failure(listen({ host }), "EINVAL");
+      expect(error.message).toContain('"1"');
+    },
+  );
 
   it("leads to a link-local address, by name and by number, if this machine has one", async () => {
     const found = Object.entries(networkInterfaces())

@@ -377,6 +377,10 @@ void a_reset_socket_refuses_everything() {
   EXPECT_EQUAL(errno, EINVAL);
   EXPECT_EQUAL(::shutdown(pair.ours, SHUT_WR), -1);
   EXPECT_EQUAL(errno, EINVAL);
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  EXPECT_EQUAL(::getsockname(pair.ours, reinterpret_cast<sockaddr*>(&address), &size), -1);
+  EXPECT_EQUAL(errno, EINVAL);
 }
 
 void a_send_after_a_reset_tells_no_cause() {
@@ -688,7 +692,7 @@ const std::vector<Test> tests{
     {"SO_ERROR after a reset: once", socket_tells_a_reset_once},
     {"SO_ERROR after a refusal", socket_tells_a_refusal},
     {"reset with data unread: the data, then ECONNRESET", data_come_before_a_reset},
-    {"after a reset: setsockopt and shutdown fail", a_reset_socket_refuses_everything},
+    {"after a reset: setsockopt, shutdown and getsockname fail", a_reset_socket_refuses_everything},
     {"after a reset: send says EPIPE, SO_ERROR why", a_send_after_a_reset_tells_no_cause},
 #else
     {"SO_ERROR after a reset: taken by the event", socket_has_no_error_left},

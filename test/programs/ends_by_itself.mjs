@@ -95,6 +95,24 @@ const things = {
     for (const socket of sockets) await socket.unref().close();
     await listener.close();
   },
+  async "unref() a socket that closes itself as soon as its peer has read"() {
+    const close = () => {
+      throw new Error("waited for its close");
+    };
+    let server;
+    const open = (socket) => {
+      server = socket;
+    };
+    const listener = await listen({ host }, { open, close });
+    const client = await connect({ host, port: listener.address.port });
+    while (!server) await new Promise(setImmediate);
+    server.write(new Uint8Array(32 << 20));
+    await client.shutdown();
+    while (!server.closed) await new Promise(setImmediate);
+    server.unref();
+    client.unref();
+    await listener.close();
+  },
 };
 
 await things[process.argv[2]]();

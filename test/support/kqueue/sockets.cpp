@@ -85,6 +85,11 @@ HIDDEN int setsockopt(int descriptor, int level, int name, const void* value, so
   return static_cast<int>(::syscall(SYS_setsockopt, descriptor, level, name, value, size));
 }
 
+HIDDEN int getsockname(int descriptor, sockaddr* address, socklen_t* size) noexcept {
+  if (kq::was_reset(descriptor)) return static_cast<int>(failed_with(EINVAL));
+  return static_cast<int>(::syscall(SYS_getsockname, descriptor, address, size));
+}
+
 HIDDEN int shutdown(int descriptor, int how) noexcept {
   if (kq::was_reset(descriptor)) return static_cast<int>(failed_with(EINVAL));
   return static_cast<int>(::syscall(SYS_shutdown, descriptor, how));
