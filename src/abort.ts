@@ -107,20 +107,6 @@ export function admitSignal(signal: unknown, syscall: string): AbortSignal | und
   return candidate;
 }
 
-/** Waits for the promise, and no longer than until the signal is aborted. */
-export function untilAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-  syscall: string,
-): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const abortable = { abort: (reason: unknown) => reject(abortError(syscall, reason)) };
-    watch(signal, abortable);
-    promise.finally(() => unwatch(signal, abortable)).then(resolve, reject);
-  });
-}
-
 /** Has `abortable` aborted with the signal, until {@link unwatch}. The signal is not aborted yet. */
 export function watch(signal: AbortSignal, abortable: Abortable): void {
   const known = hubs.get(signal);

@@ -36,6 +36,7 @@ export class ConnectRace implements Abortable {
   #timer: Timer | undefined;
   #nextTimer: Timer | undefined;
   #signal: AbortSignal | undefined;
+  #lookUpEnds: () => void = () => {};
   #late = false; // the time-out has passed
   #over = false;
   #resolve!: (socket: TcpSocket) => void;
@@ -50,22 +51,20 @@ export class ConnectRace implements Abortable {
     timeout: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<TcpSocket> {
+    const { owner } = this.#plan;
     return new Promise<TcpSocket>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
       if (timeout !== undefined) {
-        const { owner } = this.#plan;
-        this.#timer = new Timer(
-          owner,
-          timeout,
-          () => this.#timeOut(),
-          () => this.#portCloses(),
-        );
+        this.#timer = new Timer(owner, timeout, () => this.#timeOut());
       }
       this.#signal = signal;
       if (signal) watch(signal, this);
+      // A look-up may never answer. Attempts are operations: the port cancels them, and they say so.
+      this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect")));
       lookUp().then(
         (addresses) => {
+          this.#lookUpEnds();
           this.#waiting = addresses;
           this.#tryNext();
         },
@@ -151,11 +150,6 @@ export class ConnectRace implements Abortable {
     else this.#giveUp();
   }
 
-  // No time-out will come. Attempts are cancelled and say so; a look-up may never answer.
-  #portCloses(): void {
-    if (this.#waiting === undefined) this.#fail(closedError("connect"));
-  }
-
   #giveUp(): void {
     if (this.#over) return;
     this.#late = true;
@@ -183,6 +177,7 @@ export class ConnectRace implements Abortable {
 
   #finish(): void {
     this.#over = true;
+    this.#lookUpEnds();
     this.#timer?.stop();
     this.#nextTimer?.stop();
     if (this.#signal) unwatch(this.#signal, this);

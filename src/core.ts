@@ -46,6 +46,7 @@ export class Core {
   readonly #freeTokens: number[] = [];
   readonly #closers = new Map<Handle, Deferred>();
   readonly #listeners = new Map<(value: unknown) => void, Context>();
+  readonly #outside = new Set<() => void>();
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   readonly #packets = new Packets((most) => this.native.takePackets(most));
@@ -151,10 +152,17 @@ export class Core {
     return closer.promise;
   }
 
+  /** Calls back when the port is closed, for what waits for something that is not the engine's; returns what ends that. */
+  whenClosing(callback: () => void): () => void {
+    this.#outside.add(callback);
+    return () => void this.#outside.delete(callback);
+  }
+
   /** Closes every handle, cancels every operation, then the engine. */
   close(): Promise<void> {
     if (this.#closing) return this.#closing.promise;
     this.#closing = withResolvers();
+    for (const callback of [...this.#outside]) callback();
     for (const handle of [...this.#handles]) {
       if (handle !== undefined) closeHandle(handle);
     }

@@ -7,12 +7,10 @@ export class Timer implements Waiting {
   readonly #core: Core;
   readonly #token: number;
   #callback: (() => void) | undefined;
-  readonly #portCloses: (() => void) | undefined;
 
-  constructor(core: Core, milliseconds: number, callback: () => void, portCloses?: () => void) {
+  constructor(core: Core, milliseconds: number, callback: () => void) {
     this.#core = core;
     this.#callback = callback;
-    this.#portCloses = portCloses;
     this.#token = core.expect(this);
     core.rings.submit(Opcode.timer, 0, 0, this.#token, milliseconds, 0, 0);
   }
@@ -27,8 +25,6 @@ export class Timer implements Waiting {
   settle(_core: Core, outcome: Outcome): void {
     const callback = this.#callback;
     this.#callback = undefined;
-    if (callback === undefined) return; // stopped
-    if (outcome.error === 0) callback();
-    else this.#portCloses?.();
+    if (outcome.error === 0) callback?.(); // unless it was stopped, or its port is closed
   }
 }

@@ -11,6 +11,8 @@ type Answer = (callback: (...answer: unknown[]) => void) => unknown;
 const answering = (answer: Answer): LookupFunction =>
   ((_: string, __: unknown, callback: never) => answer(callback)) as LookupFunction;
 
+const unanswered = { host: "some.test", port: 9, lookup: () => {} };
+
 const four = { address: "127.0.0.1", family: 4 };
 const six = { address: "::1", family: 6 };
 
@@ -27,11 +29,21 @@ describe("the lookup option", () => {
     expect(asked).toEqual(["some.test", { all: true, family: 4 }]);
   });
 
-  it("may never answer: the close of the port ends a connect that has a time-out all the same", async () => {
+  const neverAnswered: [string, (port: CompletionPort) => Promise<unknown>][] = [
+    ["a connect", (port) => connect({ ...unanswered, completionPort: port })],
+    [
+      "a connect that has a time-out",
+      (port) => connect({ ...unanswered, timeout: 3_600_000, completionPort: port }),
+    ],
+    ["a listen", (port) => listen({ ...unanswered, completionPort: port })],
+    [
+      "a listen that has a signal",
+      (port) => listen({ ...unanswered, signal: new AbortController().signal, completionPort: port }),
+    ],
+  ];
+  it.each(neverAnswered)("may never answer: the close of the port ends %s all the same", async (_, call) => {
     const port = new CompletionPort();
-    const lookup: LookupFunction = () => {};
-    const options = { host: "some.test", port: 9, timeout: 3_600_000, lookup, completionPort: port };
-    const failed = failure(connect(options), "EBADF");
+    const failed = failure(call(port), "EBADF");
     await port.close();
     await failed;
   });
