@@ -95,14 +95,15 @@ function isFunction(value: unknown): boolean {
  */
 export function admitSignal(signal: unknown, syscall: string): AbortSignal | undefined {
   if (signal === undefined) return undefined;
-  if (typeof signal !== "object" || signal === null) throw typeError("signal", "an AbortSignal", signal);
+  if (typeof signal !== "object" || signal === null)
+    throw typeError("options.signal", "an AbortSignal", signal);
   const candidate = signal as AbortSignal;
   const aborted: unknown = candidate.aborted;
   const isSignal =
     typeof aborted === "boolean" &&
     isFunction(candidate.addEventListener) &&
     isFunction(candidate.removeEventListener);
-  if (!isSignal) throw typeError("signal", "an AbortSignal", signal);
+  if (!isSignal) throw typeError("options.signal", "an AbortSignal", signal);
   if (aborted) throw abortError(syscall, candidate.reason);
   return candidate;
 }

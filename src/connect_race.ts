@@ -61,7 +61,7 @@ export class ConnectRace implements Abortable {
       this.#signal = signal;
       if (signal) watch(signal, this);
       // A look-up may never answer. Attempts are operations: the port cancels them, and they say so.
-      this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect")));
+      this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect", "completion port")));
       lookUp().then(
         (addresses) => {
           this.#lookUpEnds();
@@ -83,7 +83,7 @@ export class ConnectRace implements Abortable {
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
       inner.close(socket);
-      if (!this.#over) this.#fail(closedError("connect"));
+      if (!this.#over) this.#fail(closedError("connect", "completion port"));
       return;
     }
     this.#finish();
@@ -106,7 +106,7 @@ export class ConnectRace implements Abortable {
     this.#nextTimer?.stop();
     if (this.#over) return;
     const { owner, host, attemptDelay } = this.#plan;
-    if (owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect"));
+    if (owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect", "completion port"));
     const waiting = this.#waiting as string[];
     if (waiting.length === 0 && this.#running.size === 0)
       return this.#fail(severalErrors(host, this.#errors));

@@ -134,7 +134,7 @@ export async function listen<Data = unknown>(
   } else {
     const addresses = await unlessGivenUp(addressesOf(host, family, lookup), owner, signal);
     admitSignal(signal, "listen");
-    if (owner.closed) throw closedError("listen");
+    if (owner.closed) throw closedError("listen", "completion port");
     handle = openFirst(host, addresses, parameters.port, open);
   }
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
@@ -149,7 +149,7 @@ function unlessGivenUp<T>(lookUp: Promise<T>, owner: Core, signal: AbortSignal |
       rejectTraced(resolve, reject, error);
     };
     const abortable = { abort: (reason: unknown) => fail(abortError("listen", reason)) };
-    const forget = owner.whenClosing(() => fail(closedError("listen")));
+    const forget = owner.whenClosing(() => fail(closedError("listen", "completion port")));
     const end = (): void => {
       forget();
       if (signal) unwatch(signal, abortable);
