@@ -1,6 +1,5 @@
 import events from "node:events";
-import type { Core } from "./core.js";
-import { abortError, closedError, type PortsideError, typeError } from "./errors.js";
+import { abortError, typeError } from "./errors.js";
 
 /** Something that ends when a signal is aborted. */
 export interface Abortable {
@@ -96,42 +95,17 @@ function isFunction(value: unknown): boolean {
  */
 export function admitSignal(signal: unknown, syscall: string): AbortSignal | undefined {
   if (signal === undefined) return undefined;
-  if (typeof signal !== "object" || signal === null) throw typeError("signal", "an AbortSignal", signal);
+  if (typeof signal !== "object" || signal === null)
+    throw typeError("options.signal", "an AbortSignal", signal);
   const candidate = signal as AbortSignal;
   const aborted: unknown = candidate.aborted;
   const isSignal =
     typeof aborted === "boolean" &&
     isFunction(candidate.addEventListener) &&
     isFunction(candidate.removeEventListener);
-  if (!isSignal) throw typeError("signal", "an AbortSignal", signal);
+  if (!isSignal) throw typeError("options.signal", "an AbortSignal", signal);
   if (aborted) throw abortError(syscall, candidate.reason);
   return candidate;
-}
-
-/** Waits for the promise, and no longer than until the signal is aborted or the port closes. */
-export function untilAborted<T>(
-  promise: Promise<T>,
-  owner: Core,
-  signal: AbortSignal | undefined,
-  syscall: string,
-): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    // The promise may never settle: nothing must be kept for it.
-    const end = (error: PortsideError): void => {
-      forget();
-      reject(error);
-    };
-    const abortable = { abort: (reason: unknown) => end(abortError(syscall, reason)) };
-    const closes = (): void => end(closedError(syscall));
-    const forget = (): void => {
-      owner.waitOutsideNoMore(closes);
-      if (signal) unwatch(signal, abortable);
-    };
-    owner.waitOutside(closes);
-    if (signal) watch(signal, abortable);
-    promise.finally(forget).then(resolve, reject);
-    if (owner.closed) closes(); // what the promise comes from did that
-  });
 }
 
 /** Has `abortable` aborted with the signal, until {@link unwatch}. The signal is not aborted yet. */

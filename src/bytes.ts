@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
-import { type PortsideError, rangeError, typeError } from "./errors.js";
+import { type PortsideError, tooMuchError, typeError } from "./errors.js";
 import { ofDataView, ofTypedArray } from "./intrinsics.js";
+import { shown } from "./shown.js";
 
 /** Bytes to send: any view, or a whole buffer; a string is sent as UTF-8. */
 export type Bytes = ArrayBufferView | ArrayBuffer | string;
@@ -39,7 +40,9 @@ export function sendDataOf(data: unknown): Parts {
   const count = data.length;
   // A list need not be an honest one.
   if (!Number.isInteger(count) || count < 0 || count > mostParts) {
-    throw rangeError("data.length (of a list)", 0, mostParts, count);
+    throw tooMuchError(
+      `data must be a list of at most ${mostParts} parts, not of ${shown(count)}; join some of them`,
+    );
   }
   for (let i = 0; i < count; i++) {
     const part = partOf(data[i]);
@@ -60,11 +63,8 @@ function partOf(data: unknown): Part | undefined {
 }
 
 function tooLong(bytes: number): PortsideError {
-  return rangeError(
-    "data's length in bytes (in several sends it can be as long as you like)",
-    0,
-    mostOfOneSend,
-    bytes,
+  return tooMuchError(
+    `data must be at most ${mostOfOneSend} bytes (a character of a string counts as 3), not ${bytes}; send it in several pieces`,
   );
 }
 

@@ -36,6 +36,7 @@ export class ConnectRace implements Abortable {
   #timer: Timer | undefined;
   #nextTimer: Timer | undefined;
   #signal: AbortSignal | undefined;
+  #lookUpEnds: () => void = () => {};
   #late = false; // the time-out has passed
   #over = false;
   #resolve!: (socket: TcpSocket) => void;
@@ -50,23 +51,25 @@ export class ConnectRace implements Abortable {
     timeout: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<TcpSocket> {
+    const { owner } = this.#plan;
     return new Promise<TcpSocket>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
       if (timeout !== undefined) {
-        this.#timer = new Timer(this.#plan.owner, timeout, () => this.#timeOut());
+        this.#timer = new Timer(owner, timeout, () => this.#timeOut());
       }
       this.#signal = signal;
       if (signal) watch(signal, this);
-      this.#plan.owner.waitOutside(this.#portCloses);
+      // A look-up may never answer. Attempts are operations: the port cancels them, and they say so.
+      this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect", "completion port")));
       lookUp().then(
         (addresses) => {
+          this.#lookUpEnds();
           this.#waiting = addresses;
           this.#tryNext();
         },
         (error) => this.#fail(error),
       );
-      if (this.#plan.owner.closed) this.#portCloses(); // the look-up did that
     });
   }
 
@@ -80,7 +83,7 @@ export class ConnectRace implements Abortable {
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
       inner.close(socket);
-      if (!this.#over) this.#fail(closedError("connect"));
+      if (!this.#over) this.#fail(closedError("connect", "completion port"));
       return;
     }
     this.#finish();
@@ -103,7 +106,7 @@ export class ConnectRace implements Abortable {
     this.#nextTimer?.stop();
     if (this.#over) return;
     const { owner, host, attemptDelay } = this.#plan;
-    if (owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect"));
+    if (owner.closed) return this.#fail(this.#errors[0] ?? closedError("connect", "completion port"));
     const waiting = this.#waiting as string[];
     if (waiting.length === 0 && this.#running.size === 0)
       return this.#fail(severalErrors(host, this.#errors));
@@ -147,11 +150,6 @@ export class ConnectRace implements Abortable {
     else this.#giveUp();
   }
 
-  // Attempts are cancelled and say so; a look-up may never answer.
-  readonly #portCloses = (): void => {
-    if (this.#waiting === undefined) this.#fail(closedError("connect"));
-  };
-
   #giveUp(): void {
     if (this.#over) return;
     this.#late = true;
@@ -179,9 +177,9 @@ export class ConnectRace implements Abortable {
 
   #finish(): void {
     this.#over = true;
+    this.#lookUpEnds();
     this.#timer?.stop();
     this.#nextTimer?.stop();
-    this.#plan.owner.waitOutsideNoMore(this.#portCloses);
     if (this.#signal) unwatch(this.#signal, this);
     for (const attempt of this.#running) inner.close(attempt.socket);
     // Whoever hears of the end finds nothing left behind.

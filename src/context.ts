@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { reportUncaught } from "./scheduling.js";
 
 /** The async context of a call that gave handlers (AsyncLocalStorage): they run in it. */
 export interface Context {
@@ -60,12 +61,30 @@ function copyOf({ resource, parts }: Context): AsyncResource {
   return copy as AsyncResource;
 }
 
-/** Calls a handler in its context. What it does to that context (`enterWith`) ends with the call. */
+const { apply } = Reflect;
+
+/** Calls a handler; its exception is reported from where it was thrown, for those who look at the context there. */
+function call<Arguments extends unknown[]>(
+  this: unknown,
+  callback: (...values: Arguments) => unknown,
+  ...values: Arguments
+): void {
+  try {
+    apply(callback, this, values);
+  } catch (error) {
+    reportUncaught(error);
+  }
+}
+
+/**
+ * Calls a handler in its context, and never throws. What the handler does to its context (`enterWith`) ends with the
+ * call.
+ */
 export function callIn<Arguments extends unknown[]>(
   context: Context,
   callback: (...values: Arguments) => unknown,
   self: unknown,
   ...values: Arguments
 ): void {
-  runInScope(resourcesKeepStores ? copyOf(context) : context.resource, callback, self, ...values);
+  runInScope(resourcesKeepStores ? copyOf(context) : context.resource, call, self, callback, ...values);
 }

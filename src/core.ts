@@ -46,10 +46,10 @@ export class Core {
   readonly #freeTokens: number[] = [];
   readonly #closers = new Map<Handle, Deferred>();
   readonly #listeners = new Map<(value: unknown) => void, Context>();
+  readonly #outside = new Set<() => void>();
   // One for all: it is read before the next completion overwrites it.
   readonly #outcome: Outcome = { error: 0, native: 0, result: 0, offset: 0, bytesSent: 0 };
   readonly #packets = new Packets((most) => this.native.takePackets(most));
-  readonly #outside = new Set<() => void>();
   #open = true; // an open port lives, whoever forgets it: the engine holds it
   #openHandles = 0;
   #pendingOperations = 0;
@@ -141,15 +141,6 @@ export class Core {
     return this.#socket(outcome.result);
   }
 
-  /** Calls back when close() is called, until {@link waitOutsideNoMore}: for who waits for what is not the engine's. */
-  waitOutside(closes: () => void): void {
-    this.#outside.add(closes);
-  }
-
-  waitOutsideNoMore(closes: () => void): void {
-    this.#outside.delete(closes);
-  }
-
   /** Resolves when the engine has let go of the handle. */
   whenClosed(handle: Handle, index: number): Promise<void> {
     if (this.#handles[index] !== handle) return Promise.resolve();
@@ -161,11 +152,17 @@ export class Core {
     return closer.promise;
   }
 
+  /** Calls back when the port is closed, for what waits for something that is not the engine's; returns what ends that. */
+  whenClosing(callback: () => void): () => void {
+    this.#outside.add(callback);
+    return () => void this.#outside.delete(callback);
+  }
+
   /** Closes every handle, cancels every operation, then the engine. */
   close(): Promise<void> {
     if (this.#closing) return this.#closing.promise;
     this.#closing = withResolvers();
-    for (const closes of [...this.#outside]) closes();
+    for (const callback of [...this.#outside]) callback();
     for (const handle of [...this.#handles]) {
       if (handle !== undefined) closeHandle(handle);
     }

@@ -62,7 +62,7 @@ const sentences: Record<string, string> = {
     "the address is not one of this machine's, or no local port number is left; check host and localAddress",
   EAFNOSUPPORT: "this system does not support the address family; use an address of the other family",
   EAGAIN: "the system lacks something for the moment; try again",
-  EBADF: "it is closed; open a new one",
+  EBADF: "the socket, listener or completion port is closed; open a new one",
   ECONNABORTED: "this system aborted the connection",
   ECONNREFUSED: "nothing listens there; check host and port, and that the server runs",
   ECONNRESET: "the peer reset the connection",
@@ -79,7 +79,7 @@ const sentences: Record<string, string> = {
     "this system cannot do it; if an option asks for it, leave out reuseSockets, reusePort, userTimeout, keepAliveInterval or keepAliveCount",
   EPERM: "not permitted; a firewall may forbid it",
   EPIPE: "this end was shut down, or the peer is gone; nothing can be sent any more",
-  ETIMEDOUT: "no answer in time; check the address, or allow more time",
+  ETIMEDOUT: "the peer did not answer in time; check its address and the network, or allow more time",
 };
 
 export function place(details: PortsideErrorDetails): string {
@@ -101,7 +101,7 @@ export function systemError(code: string, details: PortsideErrorDetails, said?: 
 
 /** The operation was cancelled: by `cancel()`, or because its handle was closed. */
 export function canceledError(details: PortsideErrorDetails): PortsideError {
-  const message = `${details.syscall ?? "operation"}: ECANCELED, it was cancelled, or its handle was closed`;
+  const message = `${details.syscall ?? "operation"}: ECANCELED, it was cancelled, or what it belongs to was closed`;
   return new PortsideError("ECANCELED", message, details);
 }
 
@@ -120,8 +120,8 @@ export function abortError(
   return error;
 }
 
-export function closedError(what: string): PortsideError {
-  return systemError("EBADF", { syscall: what });
+export function closedError(syscall: string, what: "socket" | "listener" | "completion port"): PortsideError {
+  return systemError("EBADF", { syscall }, `the ${what} is closed; open a new one`);
 }
 
 export function typeError(name: string, expected: string, value: unknown): PortsideError {
@@ -130,6 +130,19 @@ export function typeError(name: string, expected: string, value: unknown): Ports
 
 export function valueError(name: string, rule: string, value: unknown): PortsideError {
   return new PortsideError("ERR_INVALID_ARG_VALUE", `${name} ${rule}, not ${shown(value)}`);
+}
+
+/** An option or a handler that does not exist. */
+export function unknownError(name: string, known: ReadonlySet<string>): PortsideError {
+  return new PortsideError(
+    "ERR_INVALID_ARG_VALUE",
+    `${name} does not exist; check its spelling (there are: ${[...known].join(", ")})`,
+  );
+}
+
+/** More than fits. */
+export function tooMuchError(message: string): PortsideError {
+  return new PortsideError("ERR_OUT_OF_RANGE", message);
 }
 
 export function rangeError(name: string, least: number, most: number, value: unknown): PortsideError {

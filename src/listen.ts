@@ -1,6 +1,7 @@
-import { admitSignal, untilAborted } from "./abort.js";
+import { admitSignal, unwatch, watch } from "./abort.js";
 import { addressError, severalErrors } from "./address_errors.js";
-import { closedError, type PortsideError } from "./errors.js";
+import type { Core } from "./core.js";
+import { abortError, closedError, type PortsideError } from "./errors.js";
 import { type ListenHandlers, listenerInner, type TcpListener } from "./listener.js";
 import { addressesOf, type LookupFunction } from "./lookup.js";
 import {
@@ -21,6 +22,7 @@ import {
   portOf,
 } from "./options.js";
 import { signalOf } from "./pending.js";
+import { rejectTraced } from "./settling.js";
 import {
   coreOfOptions,
   type SocketOptions,
@@ -130,13 +132,33 @@ export async function listen<Data = unknown>(
   if (host === undefined) {
     handle = openAny(anyAddress[family], parameters.port, open);
   } else {
-    const addresses = await untilAborted(addressesOf(host, family, lookup), owner, signal, "listen");
+    const addresses = await unlessGivenUp(addressesOf(host, family, lookup), owner, signal);
     admitSignal(signal, "listen");
-    if (owner.closed) throw closedError("listen");
+    if (owner.closed) throw closedError("listen", "completion port");
     handle = openFirst(host, addresses, parameters.port, open);
   }
   const bound = owner.native.address(handle.index, handle.generation, false) as NativeAddress;
   return listenerInner.make(owner, handle, bound, style, signal) as TcpListener<Data>;
+}
+
+/** A look-up may never answer: it is waited for until the signal is aborted or the port is closed. */
+function unlessGivenUp<T>(lookUp: Promise<T>, owner: Core, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const fail = (error: PortsideError): void => {
+      end();
+      rejectTraced(resolve, reject, error);
+    };
+    const abortable = { abort: (reason: unknown) => fail(abortError("listen", reason)) };
+    const forget = owner.whenClosing(() => fail(closedError("listen", "completion port")));
+    const end = (): void => {
+      forget();
+      if (signal) unwatch(signal, abortable);
+    };
+    if (signal) watch(signal, abortable);
+    // Both ways on are functions of promises, through which an error's stack finds who awaits.
+    lookUp.finally(end).then(resolve, reject);
+    if (owner.closed) fail(closedError("listen", "completion port")); // by the look-up itself
+  });
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {

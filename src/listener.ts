@@ -156,9 +156,11 @@ export class TcpListener<Data = unknown> {
   }
 
   #checkAcceptable(): void {
-    if (this.#closed) throw closedError("accept");
+    if (this.#closed) throw closedError("accept", "listener");
     if (this.#style.handlers)
-      throw stateError("accept() is for pull style; this listener's handlers get every connection");
+      throw stateError(
+        "accept() is for pull style, and this listener has handlers: they get every connection; leave the handlers out to call accept()",
+      );
   }
 
   #accepted(socket: TcpSocket): void {

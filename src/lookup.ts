@@ -57,7 +57,7 @@ export async function addressesOf(
 export function familyError(host: string, family: 4 | 6): PortsideError {
   return new PortsideError(
     "EAFNOSUPPORT",
-    `${host} is no IPv${family} address; leave options.family and options.localAddress out, or change them`,
+    `lookup ${host}: EAFNOSUPPORT, it is not an IPv${family} address; change or remove options.family or options.localAddress`,
     { syscall: "lookup", address: host },
   );
 }
@@ -75,7 +75,10 @@ function ask(lookup: LookupFunction, host: string, family: 0 | 4 | 6): Promise<[
 }
 
 const forbidden = "looking names up is not permitted; allow it (--allow-net)";
+const unknown = "the name is not known; check its spelling and the resolver";
 const lookupSentences: Record<string, string | undefined> = {
+  ENOTFOUND: unknown,
+  ENODATA: unknown,
   EAI_AGAIN: "the resolver cannot answer now; try again",
   EPERM: forbidden,
   EACCES: forbidden,
@@ -84,7 +87,7 @@ const lookupSentences: Record<string, string | undefined> = {
 
 function lookupError(host: string, cause: unknown): PortsideError {
   const code = codeOf(cause) ?? "ENOTFOUND";
-  const sentence = lookupSentences[code] ?? "the name is not known; check its spelling and the resolver";
+  const sentence = lookupSentences[code] ?? "the name could not be looked up; the error's cause says why";
   return new PortsideError(code, `lookup ${host}: ${code}, ${sentence}`, {
     syscall: "lookup",
     address: host,
@@ -118,7 +121,7 @@ function usable(host: string, wanted: 0 | 4 | 6, answer: unknown): Found[] {
   if (!garbage) throw lookupError(host, undefined);
   throw new PortsideError(
     "ERR_INVALID_IP_ADDRESS",
-    `lookup ${host}: options.lookup answered with something that is no IP address`,
+    `lookup ${host}: options.lookup answered with something that is not an IP address`,
     { syscall: "lookup", address: host },
   );
 }

@@ -140,7 +140,7 @@ export class Operation {
   #begin(kind: Kind): number {
     if (this.#token !== 0)
       throw stateError("the operation is pending; wait for its completion, or use another one");
-    if (this.#core.closed) throw closedError(kind);
+    if (this.#core.closed) throw closedError(kind, "completion port");
     this.#kind = kind;
     this.#token = this.#core.expect(this.#waiting);
     return this.#token;
@@ -153,7 +153,9 @@ export class Operation {
 
   #checkOwner(core: Core): void {
     if (core !== this.#core)
-      throw stateError("the handle belongs to another completion port than the operation");
+      throw stateError(
+        "the socket or listener belongs to another completion port than the operation; use an operation of that port",
+      );
   }
 
   static {

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { portError, rangeError, typeError, valueError } from "./errors.js";
+import { portError, rangeError, typeError, unknownError, valueError } from "./errors.js";
 import type { LookupFunction } from "./lookup.js";
 import { shortened } from "./shown.js";
 
@@ -23,12 +23,7 @@ export function checkOptions(options: unknown, names: ReadonlySet<string>): void
   if (options === undefined) return;
   if (!isRecord(options)) throw typeError("options", "an object", options);
   for (const name of Object.keys(options)) {
-    if (!names.has(name))
-      throw valueError(
-        `options.${shortened(name)}`,
-        `is no option here (there are: ${[...names].join(", ")})`,
-        name,
-      );
+    if (!names.has(name)) throw unknownError(`options.${shortened(name)}`, names);
   }
 }
 
@@ -140,7 +135,7 @@ export function familyOptionOf(value: unknown): 0 | 4 | 6 {
 
 export function lookupOf(value: unknown): LookupFunction | undefined {
   if (value !== undefined && typeof value !== "function")
-    throw typeError("options.lookup", "a function as Node's dns.lookup", value);
+    throw typeError("options.lookup", "a function like Node's dns.lookup", value);
   return value as LookupFunction | undefined;
 }
 
@@ -162,11 +157,7 @@ export function checkHandlers(handlers: unknown, names: ReadonlySet<string>): vo
   }
   for (const name of Object.keys(handlers)) {
     if (!names.has(name) && typeof (handlers as Record<string, unknown>)[name] === "function") {
-      throw valueError(
-        `handlers.${shortened(name)}`,
-        `is no handler here (there are: ${[...names].join(", ")})`,
-        name,
-      );
+      throw unknownError(`handlers.${shortened(name)}`, names);
     }
   }
 }

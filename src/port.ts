@@ -88,27 +88,30 @@ export class CompletionPort {
 
   /** Posts a value (a structured clone of it) to this port: its `posted` listeners get it, in order, later. */
   post(value: unknown): void {
-    if (this.closed) throw closedError("post");
+    if (this.closed) throw closedError("post", "completion port");
     post(this.#core.id, value);
   }
 
-  /** Posted values wait until there is a listener. A listener does not keep the process alive. */
-  on(event: "posted", listener: (value: unknown) => void): this {
+  /**
+   * Posted values wait until there is a listener. A listener does not keep the process alive. `Value` is the type that
+   * you say the values have; nothing checks them.
+   */
+  on<Value = unknown>(event: "posted", listener: (value: Value) => void): this {
     checkPosted(event, listener);
-    this.#core.on(listener);
+    this.#core.on(listener as (value: unknown) => void);
     return this;
   }
 
-  off(event: "posted", listener: (value: unknown) => void): this {
+  off<Value = unknown>(event: "posted", listener: (value: Value) => void): this {
     checkPosted(event, listener);
-    this.#core.off(listener);
+    this.#core.off(listener as (value: unknown) => void);
     return this;
   }
 
   /** A reusable operation object. */
   operation(onComplete: OperationHandler): Operation {
     if (typeof onComplete !== "function") throw typeError("onComplete", "a function", onComplete);
-    if (this.closed) throw closedError("operation");
+    if (this.closed) throw closedError("operation", "completion port");
     return makeOperation(this.#core, onComplete);
   }
 

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers";
 /** After Node's own timers, files and promises had their turn. */
 export const immediately = setImmediate;
 
-const { queueMicrotask } = globalThis;
+const { nextTick } = process;
 const done = Promise.resolve();
 const then = Function.prototype.call.bind(Promise.prototype.then) as (
   promise: Promise<void>,
@@ -18,9 +18,12 @@ export function soon(callback: () => void): Promise<void> {
   return then(done, callback);
 }
 
-/** Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. */
+/**
+ * Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. A microtask
+ * would lose the async context in which this is called: whoever hears of the exception would not find it.
+ */
 export function reportUncaught(error: unknown): void {
-  queueMicrotask(() => {
+  nextTick(() => {
     throw error;
   });
 }

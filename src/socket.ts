@@ -6,11 +6,10 @@ import { Ends } from "./ends.js";
 import {
   closedError,
   notConstructible,
-  type PortsideError,
+  PortsideError,
   stateError,
   systemError,
   typeError,
-  valueError,
 } from "./errors.js";
 import { inspectAs } from "./inspecting.js";
 import { Opcode, SubmissionFlag } from "./names.js";
@@ -124,7 +123,10 @@ const key = Symbol("TcpSocket");
 
 /** A TCP connection. Made by {@link listen} and {@link connect}. */
 export class TcpSocket<Data = unknown> {
-  /** The application's context: Portside never looks at it. */
+  /**
+   * Yours: Portside never looks at it. Its type is what you say with `listen<Data>()` or `connect<Data>()`; its value is
+   * undefined until you set it, which `open` is the first place for.
+   */
   data: Data = undefined as Data;
   readonly #core: Core;
   readonly #index: number;
@@ -603,7 +605,7 @@ export class TcpSocket<Data = unknown> {
   }
 
   #checkOpen(syscall: string): void {
-    if (this.closed) throw closedError(syscall);
+    if (this.closed) throw closedError(syscall, "socket");
   }
 
   #checkSendable(): void {
@@ -614,11 +616,16 @@ export class TcpSocket<Data = unknown> {
   #checkPull(syscall: string): void {
     this.#checkOpen(syscall);
     if (this.#isPush)
-      throw stateError(`${syscall}() is for pull style; this socket's handlers receive by themselves`);
+      throw stateError(
+        `${syscall}() is for pull style, and this socket has handlers: its data handler gets what comes; leave the handlers out to call ${syscall}()`,
+      );
   }
 
   #checkPush(name: string): void {
-    if (!this.#isPush) throw stateError(`${name}() is for push style; in pull style do not call recv()`);
+    if (!this.#isPush)
+      throw stateError(
+        `${name}() is for push style, and this socket has no handlers: it receives only when recv() is called`,
+      );
   }
 
   #toJSON(): object {
@@ -677,6 +684,7 @@ const receiveOptionNames = new Set(["signal", "size"]);
 export function roomIn(buffer: unknown): number {
   if (!ArrayBuffer.isView(buffer)) throw typeError("buffer", "a Uint8Array or another view of bytes", buffer);
   const room = lengthOfView(buffer);
-  if (room === 0) throw valueError("buffer", "must have room for at least one byte", buffer);
+  if (room === 0)
+    throw new PortsideError("ERR_INVALID_ARG_VALUE", "buffer must have room for at least one byte");
   return room;
 }

@@ -93,6 +93,6 @@ export function coreOfOptions(options: SocketOptions, syscall: string): Core {
   const port: unknown = options.completionPort ?? CompletionPort.default;
   const core = coreOf(port);
   if (core === undefined) throw typeError("options.completionPort", "a CompletionPort", port);
-  if (core.closed) throw closedError(syscall);
+  if (core.closed) throw closedError(syscall, "completion port");
   return core;
 }

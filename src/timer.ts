@@ -25,6 +25,6 @@ export class Timer implements Waiting {
   settle(_core: Core, outcome: Outcome): void {
     const callback = this.#callback;
     this.#callback = undefined;
-    if (outcome.error === 0) callback?.(); // it was not stopped
+    if (outcome.error === 0) callback?.(); // unless it was stopped, or its port is closed
   }
 }

@@ -28,35 +28,39 @@ describe("the lookup option", () => {
     expect(asked).toEqual(["some.test", { all: true, family: 4 }]);
   });
 
-  it.each<
-    [string, (options: { lookup: LookupFunction; completionPort: CompletionPort }) => Promise<unknown>]
-  >([
+  type Waiting = (options: { lookup: LookupFunction; completionPort: CompletionPort }) => Promise<unknown>;
+  const waitings: [string, Waiting][] = [
     ["a connect", (options) => connect({ ...options, host: "some.test", port: 9 })],
     ["a connect with a time-out", (it) => connect({ ...it, host: "some.test", port: 9, timeout: 3_600_000 })],
     ["a listen", (options) => listen({ ...options, host: "some.test" })],
-  ])("may never answer: the close of the port ends %s all the same", async (_, waiting) => {
-    const closings: ((port: CompletionPort, asked: Promise<void>) => unknown)[] = [
-      (port) => port.close(),
-      async (port, asked) => {
-        await asked;
-        await port.close();
-      },
-    ];
+    [
+      "a listen with a signal",
+      (options) => listen({ ...options, host: "some.test", signal: new AbortController().signal }),
+    ],
+  ];
+  const closings: ((port: CompletionPort, asked: Promise<void>) => unknown)[] = [
+    (port) => port.close(),
+    async (port, asked) => {
+      await asked;
+      await port.close();
+    },
+  ];
+  it.each(waitings)("may never answer: the close of the port ends %s all the same", async (_, waiting) => {
     for (const close of closings) {
       const port = new CompletionPort();
       const asked = deferred();
-      const lookup: LookupFunction = () => asked.resolve();
-      const failed = failure(waiting({ lookup, completionPort: port }), "EBADF");
+      const failed = failure(waiting({ lookup: () => asked.resolve(), completionPort: port }), "EBADF");
       await close(port, asked.promise);
       await failed;
     }
-    // From within the look-up, which then fails besides.
-    const port = new CompletionPort();
-    const lookup: LookupFunction = () => {
-      void port.close();
-      throw new Error("no");
-    };
-    await failure(waiting({ lookup, completionPort: port }), "EBADF");
+    for (const andThen of [() => {}, () => AbortSignal.abort().throwIfAborted()]) {
+      const port = new CompletionPort();
+      const lookup = () => {
+        void port.close();
+        andThen();
+      };
+      await failure(waiting({ lookup, completionPort: port }), "EBADF");
+    }
   });
 
   it("may be Node's own", async () => {

@@ -31,6 +31,8 @@ describe("the stack of an error of", () => {
     ["connect, aborted", /^ECANCELED$/],
     ["connect, with a wrong option", /^ERR_INVALID_ARG_VALUE$/],
     ["listen, in use", /^EADDRINUSE$/],
+    ["listen, aborted", /^ECANCELED$/],
+    ["listen, its completion port closed", /^EBADF$/],
     ["listen, unknown name", /^ENOTFOUND$/],
     ["accept, cancelled", /^ECANCELED$/],
     ["recv, reset", /^ECONNRESET$/],

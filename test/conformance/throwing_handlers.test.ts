@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { run } from "../support/programs.js";
 
 // In programs of their own, as vitest takes every uncaught exception for a failure.
@@ -46,6 +46,30 @@ describe("a handler that throws", () => {
     expect(stdout.trim()).toBe("exit 1");
     expect(stderr).toContain("Error: thrown in data");
     expect(stderr).toContain("push_throwing_fatal.mjs");
+  });
+});
+
+describe("what throws is reported in its async context:", () => {
+  let results: Record<"seen" | "inDomain", Record<string, string>>;
+  beforeAll(async () => {
+    const { stdout, stderr, code } = await run("throwing_contexts.mjs");
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    results = JSON.parse(stdout);
+  });
+
+  it.each([
+    ["open", "entered by open"],
+    ["data", "listen"],
+    ["end", "listen"],
+    ["close", "listen"],
+    ["operation", "operation"],
+    ["posted", "on"],
+  ])("%s's, where an uncaughtException listener finds its store", (name, store) => {
+    expect(results.seen[name]).toBe(store);
+  });
+
+  it.each(["open", "operation", "posted"])("%s's, where its domain gets it", (name) => {
+    expect(results.inDomain).toHaveProperty(name);
   });
 });
 

@@ -148,6 +148,15 @@ await socket.send({ length: 1 });
 // @ts-expect-error: no data
 await socket.send([1, 2]);
 `,
+  "posted values have the type that the program says": `
+declare const port: CompletionPort;
+const stop = (command: { stop: boolean }): void => console.log(command.stop);
+port.on("posted", stop).off("posted", stop);
+port.on<number>("posted", (value) => value.toFixed());
+port.on("posted", (value) => holds<Same<typeof value, unknown>>());
+// @ts-expect-error: not the type that was said
+port.on<number>("posted", stop);
+`,
   "what is not public has no type either": `
 declare const port: CompletionPort;
 declare const listener: TcpListener;

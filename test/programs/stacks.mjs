@@ -2,7 +2,7 @@
 // `//=` and the case's name, for the test to find them.
 import dns from "node:dns";
 import { syncBuiltinESMExports } from "node:module";
-import { connect, listen } from "../../dist/src/index.js";
+import { CompletionPort, connect, listen } from "../../dist/src/index.js";
 
 const host = "127.0.0.1";
 const much = new Uint8Array(8 * 1024 * 1024);
@@ -67,6 +67,15 @@ const cases = {
   },
   async "listen, in use"() {
     await listen({ host, port }); //= listen, in use
+  },
+  async "listen, aborted"() {
+    const signal = AbortSignal.timeout(20);
+    await listen({ host: "slow.invalid", signal }); //= listen, aborted
+  },
+  async "listen, its completion port closed"() {
+    const completionPort = new CompletionPort();
+    soon(() => completionPort.close());
+    await listen({ host: "slow.invalid", completionPort }); //= listen, its completion port closed
   },
   async "listen, unknown name"() {
     await listen({ host: "unknown.invalid" }); //= listen, unknown name
