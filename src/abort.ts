@@ -1,5 +1,6 @@
 import events from "node:events";
 import { abortError, typeError } from "./errors.js";
+import { whenSettled } from "./scheduling.js";
 
 /** Something that ends when a signal is aborted. */
 export interface Abortable {
@@ -117,7 +118,18 @@ export function untilAborted<T>(
   return new Promise<T>((resolve, reject) => {
     const abortable = { abort: (reason: unknown) => reject(abortError(syscall, reason)) };
     watch(signal, abortable);
-    promise.finally(() => unwatch(signal, abortable)).then(resolve, reject);
+    const done = (): void => unwatch(signal, abortable);
+    whenSettled(
+      promise,
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error) => {
+        done();
+        reject(error);
+      },
+    );
   });
 }
 

@@ -5,7 +5,7 @@ import { abortError, closedError, type PortsideError, systemError } from "./erro
 import { familyOf } from "./lookup.js";
 import { isNativeError, type NativeSettings } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
-import { immediately, soon } from "./scheduling.js";
+import { immediately, soon, whenSettled } from "./scheduling.js";
 import { rejectTraced } from "./settling.js";
 import { inner, type TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
@@ -64,7 +64,8 @@ export class ConnectRace implements Abortable {
       }
       this.#signal = signal;
       if (signal) watch(signal, this);
-      lookUp().then(
+      whenSettled(
+        lookUp(),
         (addresses) => {
           this.#waiting = addresses;
           this.#tryNext();
