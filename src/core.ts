@@ -194,6 +194,7 @@ export class Core {
   // --- completions ---
 
   #deliver(): void {
+    this.sending.turnComes();
     const words = this.rings.completions;
     const end = this.rings.completionCount * Words.each;
     for (let at = 0; at < end; at += Words.each) {
