@@ -174,7 +174,11 @@ describe("what is shown of", () => {
     const { client } = await pair(scope);
     for (const handle of [port, listener, client, port.operation(() => {})]) {
       const Class = handle.constructor as { name: string; prototype: object };
-      for (const double of [Object.create(handle), Object.create(Class.prototype), { of: Object.create(handle) }])
+      for (const double of [
+        Object.create(handle),
+        Object.create(Class.prototype),
+        { of: Object.create(handle) },
+      ])
         expect(inspect(double, { depth: null })).toContain(`[no ${Class.name}, but made from one]`);
     }
   });

@@ -62,11 +62,17 @@ const ways = {
     return () => delete Uint8Array[Symbol.species];
   },
   "a then() that does nothing": () => {
-    const { then, finally: last } = Promise.prototype;
-    Promise.prototype.then = Promise.prototype.finally = function nothing() {
-      return this;
+    const names = ["then", "finally"];
+    const before = names.map((name) => Promise.prototype[name]);
+    const patch = (name, method) => defineProperty(Promise.prototype, name, { value: method });
+    for (const name of names) {
+      patch(name, function nothing() {
+        return this;
+      });
+    }
+    return () => {
+      for (let i = 0; i < names.length; i++) patch(names[i], before[i]);
     };
-    return () => Object.assign(Promise.prototype, { then, finally: last });
   },
   "spying methods": () => {
     const kept = [];
@@ -82,7 +88,9 @@ const ways = {
   "spying sets": () => {
     const { forEach } = Set.prototype;
     spyOn(Set.prototype, [Symbol.iterator, "forEach", "add", "delete"], (set) => {
-      apply(forEach, set, [(entry) => typeof entry?.flush === "function" && complain("the open rings were seen")]);
+      apply(forEach, set, [
+        (entry) => typeof entry?.flush === "function" && complain("the open rings were seen"),
+      ]);
     });
     return () => {};
   },
@@ -97,14 +105,20 @@ const expectEqual = (is, should, what) => {
 };
 
 const port = new CompletionPort();
-const echo = await listen({ host: "localhost", family: 4, completionPort: port }, { data: (socket, chunk) => socket.write(chunk) });
+const echo = await listen(
+  { host: "localhost", family: 4, completionPort: port },
+  { data: (socket, chunk) => socket.write(chunk) },
+);
 const listener = await listen({ host, completionPort: port });
-const pushed = await connect({ host: "localhost", family: 4, port: echo.address.port, completionPort: port }, {
-  data: (_, chunk) => {
-    answered += chunk.length;
-    expectEqual(chunk.byteLength, chunk.length, "bytes of a chunk");
+const pushed = await connect(
+  { host: "localhost", family: 4, port: echo.address.port, completionPort: port },
+  {
+    data: (_, chunk) => {
+      answered += chunk.length;
+      expectEqual(chunk.byteLength, chunk.length, "bytes of a chunk");
+    },
   },
-});
+);
 let answered = 0;
 pushed.write("five.");
 const accepting = listener.accept();
