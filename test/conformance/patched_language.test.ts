@@ -6,6 +6,7 @@ import { run } from "../support/programs.js";
 describe("the engine does not notice", () => {
   it.each([
     "a code of every object",
+    "constants of every object",
     "elements of every list",
     "setters of every list",
     "another class of bytes",
