@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { type PortsideError, tooMuchError, typeError } from "./errors.js";
-import { ofDataView, ofTypedArray } from "./intrinsics.js";
+import { isRevoked, ofDataView, ofTypedArray } from "./intrinsics.js";
 import { shown } from "./shown.js";
 
 /** Bytes to send: any view, or a whole buffer; a string is sent as UTF-8. */
@@ -30,7 +30,7 @@ export function sendDataOf(data: unknown): Parts {
     if (lengthOf(part) > mostOfOneSend) throw tooLong(lengthOf(part));
     return part;
   }
-  if (!Array.isArray(data))
+  if (isRevoked(data) || !Array.isArray(data))
     throw typeError(
       "data",
       "bytes (a Uint8Array or another view, an ArrayBuffer), a string, or a list of these",
@@ -59,7 +59,12 @@ export function sendDataOf(data: unknown): Parts {
 function partOf(data: unknown): Part | undefined {
   if (typeof data === "string" || isUint8Array(data)) return data;
   if (isView(data)) return bytesOfView(data);
-  return isArrayBuffer(data) ? new Uint8Array(data) : undefined;
+  if (!isArrayBuffer(data)) return undefined;
+  try {
+    return new Uint8Array(data);
+  } catch {
+    return new Uint8Array(0); // it is detached, and has no more bytes than a view of it would have
+  }
 }
 
 function tooLong(bytes: number): PortsideError {

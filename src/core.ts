@@ -1,6 +1,7 @@
 import { clone, restore } from "./clone.js";
 import { type Context, callIn, currentContext } from "./context.js";
 import { PortsideError, sentenceOf, systemError } from "./errors.js";
+import { addTo, deleteFrom, eachOf, ownList } from "./intrinsics.js";
 import { receiveMemory } from "./lasting_memory.js";
 import { listenerInner, type TcpListener } from "./listener.js";
 import { CompletionKind, CompletionWord, Opcode, Words } from "./names.js";
@@ -41,9 +42,11 @@ export class Core {
   posted = 0;
   /** Bytes that were written to connections which had ended. */
   dropped = 0;
-  readonly #handles: (Handle | undefined)[] = [];
-  readonly #waiting: (Waiting | undefined)[] = [undefined];
-  readonly #freeTokens: number[] = [];
+  // Who waits is told by this very object: no program may see these lists, whatever it has made of arrays.
+  readonly #handles = ownList<Handle | undefined>();
+  readonly #waiting = ownList<Waiting | undefined>(undefined);
+  readonly #freeTokens = ownList<number>();
+  #freeCount = 0;
   readonly #closers = new Map<Handle, Deferred>();
   readonly #listeners = new Map<(value: unknown) => void, Context>();
   readonly #outside = new Set<() => void>();
@@ -103,14 +106,15 @@ export class Core {
 
   /** A token that nobody is told of yet: {@link giveBack} or {@link expectAt} follows at once. */
   takeToken(): number {
-    const token = this.#freeTokens.pop();
-    if (token !== undefined) return token;
-    if (this.#waiting.length > addon.layout.maxToken) throw systemError("ENOBUFS", { syscall: "submit" });
-    return this.#waiting.push(undefined) - 1;
+    if (this.#freeCount > 0) return this.#freeTokens[--this.#freeCount] as number;
+    const token = this.#waiting.length;
+    if (token > addon.layout.maxToken) throw systemError("ENOBUFS", { syscall: "submit" });
+    this.#waiting[token] = undefined;
+    return token;
   }
 
   giveBack(token: number): void {
-    this.#freeTokens.push(token);
+    this.#freeTokens[this.#freeCount++] = token;
   }
 
   expectAt(token: number, waiting: Waiting): void {
@@ -121,7 +125,7 @@ export class Core {
   /** The submission was refused, or is done: no completion follows. */
   expectNot(token: number): void {
     this.#waiting[token] = undefined;
-    this.#freeTokens.push(token);
+    this.giveBack(token);
     this.#pendingOperations--;
   }
 
@@ -154,16 +158,17 @@ export class Core {
 
   /** Calls back when the port is closed, for what waits for something that is not the engine's; returns what ends that. */
   whenClosing(callback: () => void): () => void {
-    this.#outside.add(callback);
-    return () => void this.#outside.delete(callback);
+    addTo(this.#outside, callback);
+    return () => void deleteFrom(this.#outside, callback);
   }
 
   /** Closes every handle, cancels every operation, then the engine. */
   close(): Promise<void> {
     if (this.#closing) return this.#closing.promise;
     this.#closing = withResolvers();
-    for (const callback of [...this.#outside]) callback();
-    for (const handle of [...this.#handles]) {
+    eachOf(this.#outside, (callback) => callback());
+    for (let index = 0; index < this.#handles.length; index++) {
+      const handle = this.#handles[index];
       if (handle !== undefined) closeHandle(handle);
     }
     for (let token = 1; token < this.#waiting.length; token++) {
@@ -197,6 +202,7 @@ export class Core {
   // --- completions ---
 
   #deliver(): void {
+    this.sending.turnComes();
     const words = this.rings.completions;
     const end = this.rings.completionCount * Words.each;
     for (let at = 0; at < end; at += Words.each) {

@@ -36,15 +36,25 @@ export class PortsideError extends Error {
     super(text(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = text(code);
     const errno = (constants.errno as Record<string, number | undefined>)[this.code];
-    if (errno !== undefined) this.errno = -errno;
-    if (details.syscall !== undefined) this.syscall = details.syscall;
-    if (details.address !== undefined) this.address = details.address;
-    if (details.port !== undefined) this.port = details.port;
-    if (details.native !== undefined && details.native !== 0) this.native = details.native;
-    if (details.bytesSent !== undefined) this.bytesSent = details.bytesSent;
-    if (details.errors !== undefined) this.errors = details.errors;
+    tell(this, "errno", errno && -errno);
+    tell(this, "syscall", details.syscall);
+    tell(this, "address", details.address);
+    tell(this, "port", details.port);
+    tell(this, "native", details.native || undefined);
+    tell(this, "bytesSent", details.bytesSent);
+    tell(this, "errors", details.errors);
   }
 }
+
+const { defineProperty } = Object;
+
+// Defined, not assigned: a program may have given every object a constant of that name, and every descriptor a getter.
+function tell(error: PortsideError, name: string, value: unknown, enumerable = true): void {
+  if (value === undefined) return;
+  const bare = { __proto__: null, value, enumerable, configurable: true, writable: true };
+  defineProperty(error, name, bare);
+}
+
 // Programs can make such errors, too, whatever of.
 const text = (value: unknown): string => (typeof value === "string" ? value : shown(value));
 
@@ -116,7 +126,7 @@ export function abortError(
     syscall,
     cause: reason,
   });
-  Object.defineProperty(error, "name", { value: "AbortError", configurable: true, writable: true });
+  tell(error, "name", "AbortError", false);
   return error;
 }
 

@@ -34,6 +34,28 @@ function gettersOf(prototype: object): ViewGetters {
   };
 }
 
+export const { hasOwn } = Object;
+
+const { isArray } = Array;
+/** A proxy that was revoked throws whatever is asked of it, even whether it is a list. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * A list that is the engine's alone: nothing is inherited, neither a replaced method that would get to see the list, nor
+ * a setter of an index that would keep what is put there.
+ */
+export function ownList<T>(...values: T[]): T[] {
+  return Object.setPrototypeOf(values, null) as T[];
+}
+
+export const eachOf = uncurry(Set.prototype.forEach) as <T>(set: Set<T>, visit: (value: T) => void) => void;
 export const addTo = uncurry(Set.prototype.add) as <T>(set: Set<T>, value: T) => Set<T>;
 export const deleteFrom = uncurry(Set.prototype.delete) as <T>(set: Set<T>, value: T) => boolean;
 
@@ -44,10 +66,6 @@ export const BytesOf = Uint8Array;
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 export const ofTypedArray: ViewGetters = gettersOf(typedArray);
 export const ofDataView: ViewGetters = gettersOf(DataView.prototype);
-
-export const sliceBytes = uncurry(
-  typedArray.slice as Method<Uint8Array<ArrayBuffer>, [start: number, end: number], Uint8Array<ArrayBuffer>>,
-);
 
 /** The class that a view really is of; undefined for what is none. */
 export const tagOf = uncurry(

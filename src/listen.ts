@@ -22,6 +22,7 @@ import {
   portOf,
 } from "./options.js";
 import { signalOf } from "./pending.js";
+import { whenSettled } from "./scheduling.js";
 import { rejectTraced } from "./settling.js";
 import {
   coreOfOptions,
@@ -155,8 +156,9 @@ function unlessGivenUp<T>(lookUp: Promise<T>, owner: Core, signal: AbortSignal |
       if (signal) unwatch(signal, abortable);
     };
     if (signal) watch(signal, abortable);
+    whenSettled(lookUp, end, end);
     // Both ways on are functions of promises, through which an error's stack finds who awaits.
-    lookUp.finally(end).then(resolve, reject);
+    whenSettled(lookUp, resolve, reject);
     if (owner.closed) fail(closedError("listen", "completion port")); // by the look-up itself
   });
 }

@@ -139,7 +139,7 @@ export class TcpListener<Data = unknown> {
   }
 
   [inspect.custom](depth: number, options: InspectOptions): string {
-    return inspectAs("TcpListener", this.toJSON(), depth, options);
+    return inspectAs("TcpListener", #core in this ? this.toJSON() : undefined, depth, options);
   }
 
   #close(): void {

@@ -1,4 +1,5 @@
 import { type PortsideErrorDetails, systemError } from "./errors.js";
+import { hasOwn } from "./intrinsics.js";
 import { loadAddon } from "./load_addon.js";
 
 /** An error as the addon tells it: an index into `errorNames`, and the OS's own number. */
@@ -164,7 +165,7 @@ export function errorName(code: number): string {
 }
 
 export function isNativeError(answer: NativeHandle | NativeError): answer is NativeError {
-  return "code" in answer;
+  return hasOwn(answer, "code"); // whatever a program has given to every object
 }
 
 export function toError(error: NativeError, details: PortsideErrorDetails = {}): Error {

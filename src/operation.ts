@@ -113,7 +113,7 @@ export class Operation {
   }
 
   [inspect.custom](depth: number, options: InspectOptions): string {
-    return inspectAs("Operation", this.toJSON(), depth, options);
+    return inspectAs("Operation", #core in this ? this.toJSON() : undefined, depth, options);
   }
 
   #settle(core: Core, outcome: Outcome): void {

@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { portError, rangeError, typeError, unknownError, valueError } from "./errors.js";
+import { isRevoked } from "./intrinsics.js";
 import type { LookupFunction } from "./lookup.js";
 import { shortened } from "./shown.js";
 
@@ -7,11 +8,15 @@ import { shortened } from "./shown.js";
 
 const mostInt32 = 0x7fffffff;
 
-/** Neither a list nor what is made of characters or bytes: each of them would be a key of its own. */
+/**
+ * Neither a list nor what is made of characters or bytes: each of them would be a key of its own. Nor a revoked proxy,
+ * which cannot even be asked.
+ */
 function isRecord(value: unknown): value is object {
   return (
     typeof value === "object" &&
     value !== null &&
+    !isRevoked(value) &&
     !Array.isArray(value) &&
     !ArrayBuffer.isView(value) &&
     !types.isBoxedPrimitive(value)

@@ -34,14 +34,12 @@ export class Packets {
   // False when they are not wanted any more.
   #handOutTaken(wanted: () => boolean, give: (packet: Uint8Array) => void): boolean {
     while (wanted()) {
-      const packet = this.#taken[this.#next];
-      if (packet === undefined) {
+      if (this.#next === this.#taken.length) {
         this.#taken = none; // handed out, they are not to be kept until the next ones come
         this.#next = 0;
         return true;
       }
-      this.#next++;
-      give(packet);
+      give(this.#taken[this.#next++] as Uint8Array);
     }
     return false;
   }

@@ -164,7 +164,7 @@ export class CompletionPort {
   }
 
   [inspect.custom](depth: number, options: InspectOptions): string {
-    return inspectAs("CompletionPort", this.toJSON(), depth, options);
+    return inspectAs("CompletionPort", #core in this ? this.toJSON() : undefined, depth, options);
   }
 
   static {

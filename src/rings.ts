@@ -4,9 +4,9 @@ import {
   BytesOf,
   bufferOver,
   deleteFrom,
+  eachOf,
   ofTypedArray,
   setBytes,
-  sliceBytes,
   Words32,
   writeText,
 } from "./intrinsics.js";
@@ -27,7 +27,7 @@ const open = new Set<Rings>();
 let exiting = false;
 process.on("exit", () => {
   exiting = true;
-  for (const rings of open) rings.flush();
+  eachOf(open, (rings) => rings.flush());
 });
 
 /**
@@ -151,9 +151,9 @@ export class Rings {
 
   /** Received bytes as a copy, the receiver's own. */
   receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    if (length <= onHeap) return sliceBytes(this.#receiveSpace, offset, offset + length);
-    // Memory that is filled at once need not be zeroed first.
-    const copy = new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
+    // Memory that is filled at once need not be zeroed first. A slice() would ask for the class to make (Symbol.species).
+    const copy =
+      length <= onHeap ? new BytesOf(length) : new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
     setBytes(copy, this.receivedView(offset, length), 0);
     return copy;
   }

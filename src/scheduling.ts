@@ -8,10 +8,20 @@ export const immediately = setImmediate;
 
 const { nextTick } = process;
 const done = Promise.resolve();
-const then = Function.prototype.call.bind(Promise.prototype.then) as (
-  promise: Promise<void>,
-  callback: () => void,
-) => Promise<void>;
+const then = Function.prototype.call.bind(Promise.prototype.then) as <T, Result>(
+  promise: Promise<T>,
+  fulfilled: (value: T) => Result,
+  rejected?: (error: unknown) => Result,
+) => Promise<Result>;
+
+/** What follows a promise of ours, whoever has replaced `then()` meanwhile. */
+export function whenSettled<T>(
+  promise: Promise<T>,
+  fulfilled: (value: T) => void,
+  rejected: (error: unknown) => void,
+): void {
+  void then(promise, fulfilled, rejected);
+}
 
 /** At the end of the tick. What `callback` throws is an unhandled rejection: it should not. */
 export function soon(callback: () => void): Promise<void> {

@@ -11,13 +11,25 @@ const { isUint8Array } = types;
 // What the engine answers to a send that nobody waits for, on a connection that has ended.
 const refused = 0xffffffff;
 
+// Sends that promises wait for are done without a turn of the engine while they are no more than these since the last
+// one: a loop that awaits them would keep everything else from running for as long as the peer keeps up. As many as one
+// batch can have brought; a large one counts for several.
+const mostAnswered = 1024;
+const worthOne = 4096;
+
 /** The ways that bytes take out of JavaScript: through the rings while they are few, else straight from where they lie. */
 export class Sending {
   readonly #core: Core;
   #placedAt = 0;
+  #answered = 0;
 
   constructor(core: Core) {
     this.#core = core;
+  }
+
+  /** The engine has its turn, and everybody else had theirs. */
+  turnComes(): void {
+    this.#answered = 0;
   }
 
   /** A send that nobody waits for. */
@@ -55,7 +67,8 @@ export class Sending {
   ): Promise<number> {
     const core = this.#core;
     const { rings } = core;
-    const flags = inner.hasSends(socket) ? SubmissionFlag.none : SubmissionFlag.answered;
+    const isAnswered = this.#answered < mostAnswered && !inner.hasSends(socket);
+    const flags = isAnswered ? SubmissionFlag.answered : SubmissionFlag.none;
     let length = this.#place(parts);
     const large = length < 0 ? largeParts(parts) : undefined; // a text may be too long to be encoded
     const token = core.takeToken();
@@ -68,7 +81,8 @@ export class Sending {
       length = mostBytes(large);
       left = core.native.send(index, generation, token, flags, large);
     }
-    if (left === 0 && flags !== SubmissionFlag.none) {
+    if (left === 0 && isAnswered) {
+      this.#answered += 1 + Math.floor(length / worthOne);
       core.giveBack(token);
       return Promise.resolve(length);
     }

@@ -368,7 +368,7 @@ export class TcpSocket<Data = unknown> {
   }
 
   [inspect.custom](depth: number, options: InspectOptions): string {
-    return inspectAs("TcpSocket", this.#toJSON(), depth, options);
+    return inspectAs("TcpSocket", #core in this ? this.#toJSON() : undefined, depth, options);
   }
 
   // --- what the engine tells it: see `inner` ---
@@ -537,8 +537,9 @@ export class TcpSocket<Data = unknown> {
 
   #end(): void {
     this.#state |= State.peerEnded;
-    const handler = this.#style.handlers?.end;
+    let handler: SocketHandlers["end"];
     try {
+      handler = this.#style.handlers?.end; // a getter's, perhaps, which may throw
       this.#call(handler);
     } finally {
       if (!handler) this.#closeByItself(SubmissionFlag.flushFirst);

@@ -10,11 +10,17 @@
 namespace portside {
 namespace {
 
+// Defined, not assigned: what a program has given to every object (a setter, a constant of the same name)
+// neither hears of the value nor stands in for it.
+void put(Napi::Object& object, const char* name, Napi::Value value) {
+  object.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_default_jsproperty));
+}
+
 Napi::Object describe_error(Napi::Env env, Error error, const char* syscall) {
   auto object = Napi::Object::New(env);
-  object["code"] = Napi::Number::New(env, static_cast<double>(error.code));
-  object["native"] = Napi::Number::New(env, error.native);
-  object["syscall"] = Napi::String::New(env, syscall);
+  put(object, "code", Napi::Number::New(env, static_cast<double>(error.code)));
+  put(object, "native", Napi::Number::New(env, error.native));
+  put(object, "syscall", Napi::String::New(env, syscall));
   return object;
 }
 
@@ -25,8 +31,8 @@ Napi::Value answer(Napi::Env env, Error error, const char* syscall) {
 Napi::Value answer(Napi::Env env, const Opened& opened) {
   if (opened.error) return describe_error(env, opened.error, opened.syscall);
   auto object = Napi::Object::New(env);
-  object["index"] = Napi::Number::New(env, opened.id.index);
-  object["generation"] = Napi::Number::New(env, opened.id.generation);
+  put(object, "index", Napi::Number::New(env, opened.id.index));
+  put(object, "generation", Napi::Number::New(env, opened.id.generation));
   return object;
 }
 
@@ -75,8 +81,9 @@ PortObject::PortObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortOb
   if (core_) return;
   auto failure = Napi::Error::New(env, std::string("a port cannot be opened without ") + refusal.missing);
   auto details = describe_error(env, refusal.error, "open");
-  details["missing"] = Napi::String::New(env, refusal.missing);
-  failure.Set("portside", details);
+  put(details, "missing", Napi::String::New(env, refusal.missing));
+  auto thrown = failure.Value();
+  put(thrown, "portside", details);
   failure.ThrowAsJavaScriptException();
 }
 
@@ -84,8 +91,8 @@ Napi::Value PortObject::memory(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   if (!core_) return env.Undefined();
   auto object = Napi::Object::New(env);
-  object["rings"] = Napi::Value(env, core_->rings());
-  object["received"] = Napi::Value(env, core_->received());
+  put(object, "rings", Napi::Value(env, core_->rings()));
+  put(object, "received", Napi::Value(env, core_->received()));
   return object;
 }
 
@@ -156,9 +163,9 @@ Napi::Value PortObject::address(const Napi::CallbackInfo& info) {
   if (!core_ || core_->engine().backend().address(handle_id(info), info[2].ToBoolean(), address))
     return env.Undefined();
   auto object = Napi::Object::New(env);
-  object["address"] = Napi::String::New(env, address.text);
-  object["family"] = Napi::String::New(env, address.is_ipv6 ? "IPv6" : "IPv4");
-  object["port"] = Napi::Number::New(env, address.port);
+  put(object, "address", Napi::String::New(env, address.text));
+  put(object, "family", Napi::String::New(env, address.is_ipv6 ? "IPv6" : "IPv4"));
+  put(object, "port", Napi::Number::New(env, address.port));
   return object;
 }
 
@@ -243,7 +250,7 @@ Napi::Value PortObject::stats(const Napi::CallbackInfo& info) {
   }};
   auto object = Napi::Object::New(env);
   for (const auto& [name, figure] : figures)
-    object[name] = Napi::Number::New(env, static_cast<double>(figure));
+    put(object, name, Napi::Number::New(env, static_cast<double>(figure)));
   return object;
 }
 
@@ -251,8 +258,8 @@ Napi::Value PortObject::describe(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   if (!core_) return env.Undefined();
   auto object = Napi::Object::New(env);
-  object["id"] = Napi::Number::New(env, core_->engine().mailbox_id());
-  object["loop"] = Napi::Boolean::New(env, core_->waker_kind() == WakerKind::loop);
+  put(object, "id", Napi::Number::New(env, core_->engine().mailbox_id()));
+  put(object, "loop", Napi::Boolean::New(env, core_->waker_kind() == WakerKind::loop));
   return object;
 }
 

@@ -233,6 +233,7 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   parts_.counters.bytes_queued -= operation.left();
   if (operation.token == 0 && error) parts_.counters.bytes_dropped += operation.left();
   if (operation.token == 0) handle.unawaited -= operation.left();
+  if (operation.opcode == Opcode::shutdown && --shutdowns_[handle.index] == 0) shutdowns_.erase(handle.index);
   Completion completion{};
   completion.result = result;
   completion.error = static_cast<std::int32_t>(error.code);
@@ -261,21 +262,13 @@ void StreamBackend::cancel_all(Handle& handle, List<Operation>& list) {
     complete(handle, list, *operation, canceled, 0);
 }
 
-// Behind a shutdown only others wait, and sends of no bytes.
-bool StreamBackend::awaits_shutdown(const Handle& handle) {
-  const Operation* operation = handle.sends.last();
-  while (operation && operation->opcode == Opcode::send && operation->size == 0)
-    operation = operation->previous;
-  return operation && operation->opcode == Opcode::shutdown;
-}
-
 void StreamBackend::cancel(Operation& operation) {
   Handle& handle = handles_.at(operation.index);
   if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) {
     const bool was_shutdown = operation.opcode == Opcode::shutdown;
     complete(handle, handle.sends, operation, canceled, 0);
     // Without its FIN the stream can still be sent on, unless another shutdown waits.
-    if (was_shutdown) handle.send_ended = awaits_shutdown(handle);
+    if (was_shutdown) handle.send_ended = shutdowns_.contains(handle.index);
     if (handle.sends.empty()) sends_are_out(handle);
     return;
   }

@@ -148,7 +148,7 @@ class StreamBackend : public Backend {
                          std::int32_t flags);
   std::size_t refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size);
   void submit_shutdown(Handle& handle, std::uint32_t token);
-  static bool awaits_shutdown(const Handle& handle);
+  void queue_shutdown(Handle& handle, std::uint32_t token);
   static Error cause_of_loss(const Handle& handle, Error error);
   void tell_failure(Handle& handle);
 
@@ -162,9 +162,10 @@ class StreamBackend : public Backend {
 
   List<Handle> ready_;
   std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and what no handle or system can keep
-  std::vector<std::uint32_t> released_;           // closed, and the ring that is being delivered says so
-  std::vector<std::uint32_t> short_listeners_;    // those whose accepting pauses
-  std::vector<HandleId> short_of_memory_;         // to be tried again when the timer expires
+  std::unordered_map<std::uint32_t, std::uint32_t> shutdowns_;  // how many wait, by handles where some do
+  std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
+  std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
+  std::vector<HandleId> short_of_memory_;       // to be tried again when the timer expires
   Timer memory_timer_;
 };
 

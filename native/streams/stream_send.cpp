@@ -109,18 +109,20 @@ void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
   // Of a connection that was reset some systems still say that it is shut down.
   const Error lost = handle.failure ? handle.failure : handle.reported;
   if (lost) return finish(&handle, token, result_of(lost, 0, 0));
-  if (!handle.sends.empty() || !everything_is_out(handle)) {
-    handle.send_ended = true;
-    make_operation(handle, handle.sends, token, Opcode::shutdown);
-    return;
-  }
+  if (!handle.sends.empty() || !everything_is_out(handle)) return queue_shutdown(handle, token);
   const Error error = handle.send_ended ? Error{} : sockets::shutdown_sending(handle.descriptor);
-  handle.send_ended = true;
   if (is_shortage(error.code)) {
-    make_operation(handle, handle.sends, token, Opcode::shutdown);
+    queue_shutdown(handle, token);
     return send_later(handle);
   }
+  handle.send_ended = true;
   finish(&handle, token, result_of(error, 0, 0));
+}
+
+void StreamBackend::queue_shutdown(Handle& handle, std::uint32_t token) {
+  handle.send_ended = true;
+  shutdowns_[handle.index]++;
+  make_operation(handle, handle.sends, token, Opcode::shutdown);
 }
 
 // The OS has taken so many bytes of the sends that wait, from the first on.

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { CompletionPort, connect, listen, type TcpListener, type TcpSocket } from "portside";
 import { describe, expect, it } from "vitest";
 import { pattern } from "../support/bytes.js";
 import { type NetPeer, netClient, pair } from "../support/peers.js";
 import { Bystander, flood, roundTrip } from "../support/push.js";
 import { Scope } from "../support/scope.js";
-import { until } from "../support/wait.js";
+import { event, until } from "../support/wait.js";
 
 interface Load {
   readonly port: CompletionPort;
@@ -49,6 +50,22 @@ async function echo(scope: Scope, port: CompletionPort): Promise<NetPeer> {
   );
   return netClient(scope, listener.address.port);
 }
+
+/** Where a thread listens that reads whatever comes as fast as it can. */
+async function thirstyPort(scope: Scope): Promise<number> {
+  const thread = new Worker(
+    `const server = require("node:net").createServer((socket) => socket.on("error", () => {}).resume());
+     server.listen(0, "127.0.0.1", () => {
+       require("node:worker_threads").parentPort.postMessage(server.address().port);
+     });`,
+    { eval: true },
+  );
+  scope.defer(() => thread.terminate());
+  return event<number>(thread, "message");
+}
+
+/** More than a fair engine lets pass while others have 20 turns, and less than a second's. */
+const mostSends = 400_000;
 
 const next = {
   immediate: () => new Promise<void>((resolve) => setImmediate(resolve)),
@@ -269,6 +286,21 @@ describe("completions that cause each other without end", () => {
     await until(() => moving() > before + 20);
   }
 
+  /** The same beside a loop that only awaits its sends; it gives up, as nobody could stop it from outside. */
+  async function othersHaveTurns(scope: Scope, send: () => Promise<unknown>): Promise<void> {
+    let sends = 0;
+    let over = false;
+    const others = everythingGoesOn(scope, () => sends).finally(() => {
+      over = true;
+    });
+    while (!over && sends < mostSends) {
+      await send();
+      sends++;
+    }
+    expect(over).toBe(true);
+    await others;
+  }
+
   it("timers of no time at all starve nobody", async () => {
     await using scope = new Scope();
     const port = scope.use(new CompletionPort());
@@ -305,6 +337,18 @@ describe("completions that cause each other without end", () => {
     await everythingGoesOn(scope, () => rounds);
     over = true;
     await ended;
+  });
+
+  it("awaited sends of nothing, each done at once, starve nobody", async () => {
+    await using scope = new Scope();
+    const { client } = await pair(scope);
+    await othersHaveTurns(scope, () => client.send(""));
+  });
+
+  it("awaited sends to a peer that keeps up starve nobody", async () => {
+    await using scope = new Scope();
+    const client = scope.use(await connect({ host: "127.0.0.1", port: await thirstyPort(scope) }));
+    await othersHaveTurns(scope, () => client.send("x"));
   });
 
   it("posts to oneself starve nobody", async () => {

@@ -167,6 +167,22 @@ describe("what is shown of", () => {
     check(port);
   });
 
+  it("what only inherits from one either: it can be printed all the same", async () => {
+    await using scope = new Scope();
+    const port = scope.use(new CompletionPort());
+    const listener = scope.use(await listen({ host: "127.0.0.1", completionPort: port }));
+    const { client } = await pair(scope);
+    for (const handle of [port, listener, client, port.operation(() => {})]) {
+      const Class = handle.constructor as { name: string; prototype: object };
+      for (const double of [
+        Object.create(handle),
+        Object.create(Class.prototype),
+        { of: Object.create(handle) },
+      ])
+        expect(inspect(double, { depth: null })).toContain(`[no ${Class.name}, but made from one]`);
+    }
+  });
+
   it("an operation either", async () => {
     await using scope = new Scope();
     const { client, server } = await pair(scope, narrow);

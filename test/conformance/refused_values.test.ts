@@ -70,6 +70,37 @@ describe("A value that is refused", () => {
     expect(asked()).toBe(0);
   });
 
+  it("is a revoked proxy: it is refused as any other value, wherever it is passed", async () => {
+    await using scope = new Scope();
+    const { client: socket } = await pair(scope);
+    const listener = scope.use(await listen({ host: "127.0.0.1" }));
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const value = proxy as never;
+    for (const call of [
+      () => listen(value),
+      () => listen({}, value),
+      () => connect(value),
+      () => connect({ port: 1 }, value),
+      () => listener.accept(value),
+      () => socket.recv(value),
+      () => socket.recvInto(new Uint8Array(1), value),
+      () => socket.send("x", value),
+      () => socket.send(value),
+      () => socket.send(["x", value]),
+      () => socket.shutdown(value),
+      () => socket.drained(value),
+    ])
+      await failure(call(), "ERR_INVALID_ARG_TYPE");
+    for (const call of [
+      () => socket.write(value),
+      () => socket.end(value),
+      () => new CompletionPort(value),
+      () => CompletionPort.default.operation(() => {}).send(socket, value),
+    ])
+      thrown(call, "ERR_INVALID_ARG_TYPE");
+  });
+
   it("is not asked by an error that a program makes of it", () => {
     const { text, asked } = telltale();
     expect(new PortsideError(text as never, text as never).message).toBe("an object");

@@ -73,6 +73,14 @@ describe("what throws is reported in its async context:", () => {
   });
 });
 
+describe("a getter in the place of a handler that throws", () => {
+  it("at the peer's end: the socket closes by itself, as one without the handler does", async () => {
+    const result = await run("push_throwing_getter.mjs");
+    expect(result.stderr).toBe("");
+    expect(JSON.parse(result.stdout)).toEqual({ uncaught: ["thrown by end's getter"], received: null });
+  });
+});
+
 describe("a completion handler that throws after it has submitted its operation again", () => {
   it("is reported as uncaught, and that submission stands", async () => {
     const result = await run("push_throwing_operation.mjs");
