@@ -5,7 +5,7 @@ import { abortError, closedError, type PortsideError, systemError } from "./erro
 import { familyOf } from "./lookup.js";
 import { isNativeError, type NativeSettings } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
-import { immediately, soon, whenSettled } from "./scheduling.js";
+import { follow, immediately, soon } from "./scheduling.js";
 import { rejectTraced } from "./settling.js";
 import { inner, type TcpSocket } from "./socket.js";
 import type { Style } from "./style.js";
@@ -62,7 +62,7 @@ export class ConnectRace implements Abortable {
       if (signal) watch(signal, this);
       // A look-up may never answer. Attempts are operations: the port cancels them, and they say so.
       this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect", "completion port")));
-      whenSettled(
+      void follow(
         lookUp(),
         (addresses) => {
           this.#lookUpEnds();

@@ -22,7 +22,7 @@ import {
   portOf,
 } from "./options.js";
 import { signalOf } from "./pending.js";
-import { whenSettled } from "./scheduling.js";
+import { follow } from "./scheduling.js";
 import { rejectTraced } from "./settling.js";
 import {
   coreOfOptions,
@@ -143,24 +143,30 @@ export async function listen<Data = unknown>(
 }
 
 /** A look-up may never answer: it is waited for until the signal is aborted or the port is closed. */
-function unlessGivenUp<T>(lookUp: Promise<T>, owner: Core, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const fail = (error: PortsideError): void => {
-      end();
-      rejectTraced(resolve, reject, error);
-    };
-    const abortable = { abort: (reason: unknown) => fail(abortError("listen", reason)) };
-    const forget = owner.whenClosing(() => fail(closedError("listen", "completion port")));
-    const end = (): void => {
-      forget();
-      if (signal) unwatch(signal, abortable);
-    };
-    if (signal) watch(signal, abortable);
-    whenSettled(lookUp, end, end);
-    // Both ways on are functions of promises, through which an error's stack finds who awaits.
-    whenSettled(lookUp, resolve, reject);
-    if (owner.closed) fail(closedError("listen", "completion port")); // by the look-up itself
-  });
+async function unlessGivenUp<T>(
+  lookUp: Promise<T>,
+  owner: Core,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  let end = (): void => {};
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const fail = (error: PortsideError): void => rejectTraced(resolve, reject, error);
+      const abortable = { abort: (reason: unknown) => fail(abortError("listen", reason)) };
+      const closes = (): void => fail(closedError("listen", "completion port"));
+      const forget = owner.whenClosing(closes);
+      if (signal) watch(signal, abortable);
+      end = () => {
+        forget();
+        if (signal) unwatch(signal, abortable);
+      };
+      // Both ways on are functions of promises, through which an error's stack finds who awaits.
+      void follow(lookUp, resolve, reject);
+      if (owner.closed) closes(); // by the look-up itself
+    });
+  } finally {
+    end();
+  }
 }
 
 function acceptingOf(options: ListenOptions): NativeAccepting {

@@ -7,25 +7,19 @@ import { setImmediate } from "node:timers";
 export const immediately = setImmediate;
 
 const { nextTick } = process;
-const done = Promise.resolve();
-const then = Function.prototype.call.bind(Promise.prototype.then) as <T, Result>(
+
+/** `promise.then()`, whoever has replaced it meanwhile. */
+export const follow = Function.prototype.call.bind(Promise.prototype.then) as <T, Result>(
   promise: Promise<T>,
   fulfilled: (value: T) => Result,
   rejected?: (error: unknown) => Result,
 ) => Promise<Result>;
 
-/** What follows a promise of ours, whoever has replaced `then()` meanwhile. */
-export function whenSettled<T>(
-  promise: Promise<T>,
-  fulfilled: (value: T) => void,
-  rejected: (error: unknown) => void,
-): void {
-  void then(promise, fulfilled, rejected);
-}
+const done = Promise.resolve();
 
 /** At the end of the tick. What `callback` throws is an unhandled rejection: it should not. */
 export function soon(callback: () => void): Promise<void> {
-  return then(done, callback);
+  return follow(done, callback);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { soon } from "./scheduling.js";
+import { follow, soon } from "./scheduling.js";
 
 // How promises of operations are settled. An error that the kernel brings is made while the engine delivers, where
 // nobody's code is on the stack. V8 can nevertheless tell who awaits, if it is asked from within a microtask that leads to
@@ -7,10 +7,6 @@ import { soon } from "./scheduling.js";
 
 // As it is now: a program may replace it, and its stack is nobody's business but the engine's.
 const { captureStackTrace } = Error;
-const then = Function.prototype.call.bind(Promise.prototype.then) as (
-  promise: Promise<unknown>,
-  callback: (value: never) => void,
-) => Promise<unknown>;
 
 let rejectionsUnderWay = 0;
 
@@ -30,7 +26,7 @@ export function rejectTraced(
     }
   };
   // Never resolves anything: it tells V8 which promise the job is about.
-  then(soon(job), resolve);
+  void follow(soon(job) as Promise<never>, resolve);
 }
 
 /** Does what settles a promise, behind the rejections that are under way. */
