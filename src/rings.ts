@@ -151,10 +151,11 @@ export class Rings {
 
   /** Received bytes as a copy, the receiver's own. */
   receivedCopy(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    // Memory that is filled at once need not be zeroed first. A slice() would ask for the class to make (Symbol.species).
-    const copy =
-      length <= onHeap ? new BytesOf(length) : new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
-    setBytes(copy, this.receivedView(offset, length), 0);
+    const view = this.receivedView(offset, length);
+    if (length <= onHeap) return new BytesOf(view); // a slice() would ask for the class to make (Symbol.species)
+    // Memory that is filled at once need not be zeroed first.
+    const copy = new BytesOf(ofTypedArray.buffer(allocateUnsafe(length)));
+    setBytes(copy, view, 0);
     return copy;
   }
 
