@@ -28,7 +28,7 @@ function zoneSentence(code: string, address: string | undefined): string | undef
 
 function portSentence(code: string, port: number | undefined): string | undefined {
   if (code !== "EADDRINUSE" || port !== 0) return undefined;
-  return "no port number is free; close some connections, or give the system more of them";
+  return "no port number is free; close some connections, or widen the range of local port numbers";
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Abortable, unwatch, watch } from "./abort.js";
 import { addressError, severalErrors, timeoutError } from "./address_errors.js";
 import type { Core } from "./core.js";
 import { abortError, closedError, type PortsideError, systemError } from "./errors.js";
+import { addTo, deleteFrom, eachOf } from "./intrinsics.js";
 import { familyOf } from "./lookup.js";
 import { isNativeError, type NativeSettings } from "./native.js";
 import { type Outcome, outcomeError, type Waiting } from "./pending.js";
@@ -30,7 +31,7 @@ export interface ConnectPlan {
  */
 export class ConnectRace implements Abortable {
   readonly #plan: ConnectPlan;
-  readonly #running = new Set<Attempt>();
+  readonly #running = new Set<Attempt>(); // who waits, too: a program's own methods of sets do not see it
   #waiting: string[] | undefined; // addresses, once they are known
   #errors: PortsideError[] = [];
   #timer: Timer | undefined;
@@ -58,10 +59,11 @@ export class ConnectRace implements Abortable {
       if (timeout !== undefined) {
         this.#timer = new Timer(owner, timeout, () => this.#timeOut());
       }
-      this.#signal = signal;
-      if (signal) watch(signal, this);
       // A look-up may never answer. Attempts are operations: the port cancels them, and they say so.
       this.#lookUpEnds = owner.whenClosing(() => this.#fail(closedError("connect", "completion port")));
+      this.#signal = signal;
+      if (signal) watch(signal, this);
+      if (this.#over) return; // the signal did that
       void follow(
         lookUp(),
         (addresses) => {
@@ -80,7 +82,7 @@ export class ConnectRace implements Abortable {
 
   /** @internal */
   connected(attempt: Attempt): void {
-    this.#running.delete(attempt);
+    deleteFrom(this.#running, attempt);
     const { socket } = attempt;
     if (this.#over || this.#plan.owner.closed) {
       inner.close(socket);
@@ -98,7 +100,7 @@ export class ConnectRace implements Abortable {
 
   /** @internal */
   refused(attempt: Attempt | undefined, error: PortsideError): void {
-    if (attempt) this.#running.delete(attempt);
+    if (attempt) deleteFrom(this.#running, attempt);
     this.#errors.push(error);
     if (!this.#over) this.#tryNext();
   }
@@ -141,7 +143,7 @@ export class ConnectRace implements Abortable {
     attempt.socket = inner.make(owner, answer.index, answer.generation, style);
     inner.silence(attempt.socket, true);
     inner.adopt(attempt.socket);
-    this.#running.add(attempt);
+    addTo(this.#running, attempt);
   }
 
   // When the program kept its thread busy for longer than the time-out, what came in time has yet to be seen: of a
@@ -156,18 +158,20 @@ export class ConnectRace implements Abortable {
     this.#late = true;
     if (this.#someHaveEnded()) return; // tryNext() brings us back here unless they stand
     const { host, port } = this.#plan;
-    const pending = [...this.#running].map(({ address }) =>
-      systemError("ETIMEDOUT", { syscall: "connect", address, port }),
-    );
-    this.#fail(timeoutError(host, port, [...this.#errors, ...pending]));
+    const errors = [...this.#errors];
+    eachOf(this.#running, ({ address }) => {
+      errors.push(systemError("ETIMEDOUT", { syscall: "connect", address, port }));
+    });
+    this.#fail(timeoutError(host, port, errors));
   }
 
   #someHaveEnded(): boolean {
     const { native } = this.#plan.owner;
-    const ended = [...this.#running].filter(({ socket }) =>
-      native.connectHasEnded(inner.index(socket), inner.generation(socket)),
-    );
-    return ended.length > 0;
+    let some = false;
+    eachOf(this.#running, ({ socket }) => {
+      if (native.connectHasEnded(inner.index(socket), inner.generation(socket))) some = true;
+    });
+    return some;
   }
 
   #fail(error: unknown): void {
@@ -182,7 +186,7 @@ export class ConnectRace implements Abortable {
     this.#timer?.stop();
     this.#nextTimer?.stop();
     if (this.#signal) unwatch(this.#signal, this);
-    for (const attempt of this.#running) inner.close(attempt.socket);
+    eachOf(this.#running, ({ socket }) => inner.close(socket));
     // Whoever hears of the end finds nothing left behind.
     this.#plan.owner.rings.flush();
   }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
-import { reportUncaught } from "./scheduling.js";
+import { reportUncaught } from "./uncaught.js";
 
 /** The async context of a call that gave handlers (AsyncLocalStorage): they run in it. */
 export interface Context {

@@ -9,10 +9,11 @@ import { addon, errorName, type NativePort, type NativeStats } from "./native.js
 import { Packets } from "./packets.js";
 import type { Outcome, Waiting } from "./pending.js";
 import { Rings } from "./rings.js";
-import { immediately, reportUncaught, soon } from "./scheduling.js";
+import { immediately, soon } from "./scheduling.js";
 import { Sending } from "./sending.js";
 import { inTurn } from "./settling.js";
 import { inner, isSocket, type TcpSocket } from "./socket.js";
+import { reportUncaught } from "./uncaught.js";
 
 type Handle = TcpSocket | TcpListener;
 
@@ -314,13 +315,7 @@ export class Core {
   };
 
   #handOut(value: unknown): void {
-    for (const [listener, context] of [...this.#listeners]) {
-      try {
-        callIn(context, listener, undefined, value);
-      } catch (error) {
-        reportUncaught(error);
-      }
-    }
+    for (const [listener, context] of [...this.#listeners]) callIn(context, listener, undefined, value);
   }
 
   #finishClosing(): void {

@@ -35,6 +35,7 @@ function gettersOf(prototype: object): ViewGetters {
 }
 
 export const { hasOwn } = Object;
+const { setPrototypeOf } = Object;
 
 const { isArray } = Array;
 /** A proxy that was revoked throws whatever is asked of it, even whether it is a list. */
@@ -52,7 +53,7 @@ export function isRevoked(value: unknown): boolean {
  * a setter of an index that would keep what is put there.
  */
 export function ownList<T>(...values: T[]): T[] {
-  return Object.setPrototypeOf(values, null) as T[];
+  return setPrototypeOf(values, null) as T[];
 }
 
 export const eachOf = uncurry(Set.prototype.forEach) as <T>(set: Set<T>, visit: (value: T) => void) => void;

@@ -147,6 +147,8 @@ interface Addon {
     yieldTurn: (referenced: boolean) => void,
   ) => NativePort;
   post(id: number, bytes: Uint8Array): boolean;
+  /** Has Node call the listeners for uncaught exceptions, or end the process. */
+  reportUncaught(error: unknown): void;
   /** The contract's name of what the OS calls so. */
   errorCodeOf(native: number): string;
   /** For tests of shortage, where the OS has no limit to lower: false where it has one. */

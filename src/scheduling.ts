@@ -6,8 +6,6 @@ import { setImmediate } from "node:timers";
 /** After Node's own timers, files and promises had their turn. */
 export const immediately = setImmediate;
 
-const { nextTick } = process;
-
 /** `promise.then()`, whoever has replaced it meanwhile. */
 export const follow = Function.prototype.call.bind(Promise.prototype.then) as <T, Result>(
   promise: Promise<T>,
@@ -20,14 +18,4 @@ const done = Promise.resolve();
 /** At the end of the tick. What `callback` throws is an unhandled rejection: it should not. */
 export function soon(callback: () => void): Promise<void> {
   return follow(done, callback);
-}
-
-/**
- * Reports a handler's exception as Node reports any that nobody caught, without disturbing what runs now. A microtask
- * would lose the async context in which this is called: whoever hears of the exception would not find it.
- */
-export function reportUncaught(error: unknown): void {
-  nextTick(() => {
-    throw error;
-  });
 }

@@ -12,6 +12,7 @@ import {
   typeError,
 } from "./errors.js";
 import { inspectAs } from "./inspecting.js";
+import { ownList } from "./intrinsics.js";
 import { Opcode, SubmissionFlag } from "./names.js";
 import { type NativeError, toError } from "./native.js";
 import { checkBoolean, checkInteger, checkOptions, checkReceiveSize, keepAliveSettings } from "./options.js";
@@ -26,8 +27,9 @@ import {
   PendingShutdown,
   signalOf,
 } from "./pending.js";
-import { reportUncaught, soon } from "./scheduling.js";
+import { soon } from "./scheduling.js";
 import type { Style } from "./style.js";
+import { reportUncaught } from "./uncaught.js";
 
 /** Where one end of a connection, or a listener, is. */
 export interface IpAddress {
@@ -81,8 +83,11 @@ const enum State {
 }
 const deaf = State.closing | State.closed;
 
-/** What came while a push-style socket was paused: chunks in order; null is the peer's FIN. */
-type Held = (Uint8Array<ArrayBuffer> | null)[];
+/** What came while a push-style socket was paused: chunks in order, from the next one on; null is the peer's FIN. */
+interface Held {
+  readonly chunks: (Uint8Array<ArrayBuffer> | null)[];
+  next: number;
+}
 
 /** What the engine's other files can do with a socket, and no program can. */
 interface Inner {
@@ -548,19 +553,21 @@ export class TcpSocket<Data = unknown> {
   }
 
   #hold(chunk: Uint8Array<ArrayBuffer> | null): void {
-    this.#held ??= [];
-    this.#held.push(chunk);
+    this.#held ??= { chunks: ownList(), next: 0 };
+    const { chunks } = this.#held;
+    chunks[chunks.length] = chunk;
   }
 
   // One chunk at a time: each handler may pause again, or close.
   #releaseHeld(): void {
     const held = this.#held;
     if (held === undefined || (this.#state & (State.paused | State.closing)) !== 0) return;
-    const chunk = held.shift();
-    if (held.length === 0) this.#held = undefined;
+    const chunk = held.chunks[held.next] as Uint8Array<ArrayBuffer> | null;
+    held.chunks[held.next++] = null; // handed over, it is not to be kept until the others are
+    if (held.next === held.chunks.length) this.#held = undefined;
     try {
       if (chunk === null) this.#end();
-      else if (chunk !== undefined) this.#callData(chunk);
+      else this.#callData(chunk);
     } catch (error) {
       reportUncaught(error);
     } finally {

@@ -54,6 +54,11 @@ Napi::Value error_code_of(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), std::string(error_names[static_cast<std::size_t>(error.code)]));
 }
 
+Napi::Value report_uncaught(const Napi::CallbackInfo& info) {
+  (void)napi_fatal_exception(info.Env(), info[0]);  // fails in a worker that is being terminated only
+  return {};
+}
+
 Napi::Value set_socket_limit(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), limit_sockets(whole_number(info[0]).value_or(0xffffffff)));
 }
@@ -65,6 +70,7 @@ Napi::Value set_refused_requests(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["Port"] = PortObject::define(env);
   exports["post"] = Napi::Function::New(env, post, "post");
+  exports["reportUncaught"] = Napi::Function::New(env, report_uncaught, "reportUncaught");
   exports["errorCodeOf"] = Napi::Function::New(env, error_code_of, "errorCodeOf");
   exports["limitSockets"] = Napi::Function::New(env, set_socket_limit, "limitSockets");
   exports["refuseRequests"] = Napi::Function::New(env, set_refused_requests, "refuseRequests");

@@ -26,7 +26,7 @@ void ReadinessBackend::serve_sends(Handle& handle) {
   while (handle.writable && !handle.sends.empty() && sent < bytes_per_visit) {
     Operation& first = *handle.sends.first();
     if (first.opcode == Opcode::shutdown) {
-      const Error error = sockets::shutdown_sending(handle.descriptor);
+      const Error error = send_fin(handle);
       if (is_shortage(error.code)) return send_later(handle);
       complete(handle, handle.sends, first, error, 0);
       continue;

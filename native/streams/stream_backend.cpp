@@ -233,7 +233,6 @@ void StreamBackend::complete(Handle& handle, List<Operation>& list, Operation& o
   parts_.counters.bytes_queued -= operation.left();
   if (operation.token == 0 && error) parts_.counters.bytes_dropped += operation.left();
   if (operation.token == 0) handle.unawaited -= operation.left();
-  if (operation.opcode == Opcode::shutdown && --shutdowns_[handle.index] == 0) shutdowns_.erase(handle.index);
   Completion completion{};
   completion.result = result;
   completion.error = static_cast<std::int32_t>(error.code);
@@ -267,8 +266,8 @@ void StreamBackend::cancel(Operation& operation) {
   if (operation.opcode == Opcode::send || operation.opcode == Opcode::shutdown) {
     const bool was_shutdown = operation.opcode == Opcode::shutdown;
     complete(handle, handle.sends, operation, canceled, 0);
-    // Without its FIN the stream can still be sent on, unless another shutdown waits.
-    if (was_shutdown) handle.send_ended = shutdowns_.contains(handle.index);
+    // Without its FIN the stream can still be sent on. Behind another shutdown JavaScript lets nothing in.
+    if (was_shutdown) handle.send_ended = handle.fin_sent;
     if (handle.sends.empty()) sends_are_out(handle);
     return;
   }

@@ -102,6 +102,7 @@ class StreamBackend : public Backend {
   void taken(Handle& handle, std::size_t bytes);
   void taken(Operation& operation, std::uint32_t bytes);
   void finish_taken(Handle& handle);
+  static Error send_fin(Handle& handle);
   void sends_are_out(Handle& handle);
   void lost_sending(Handle& handle, Error error);
 
@@ -148,7 +149,6 @@ class StreamBackend : public Backend {
                          std::int32_t flags);
   std::size_t refuse_send(Handle* handle, std::uint32_t token, Error error, std::size_t size);
   void submit_shutdown(Handle& handle, std::uint32_t token);
-  void queue_shutdown(Handle& handle, std::uint32_t token);
   static Error cause_of_loss(const Handle& handle, Error error);
   void tell_failure(Handle& handle);
 
@@ -162,7 +162,6 @@ class StreamBackend : public Backend {
 
   List<Handle> ready_;
   std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and what no handle or system can keep
-  std::unordered_map<std::uint32_t, std::uint32_t> shutdowns_;  // how many wait, by handles where some do
   std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
   std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
   std::vector<HandleId> short_of_memory_;       // to be tried again when the timer expires

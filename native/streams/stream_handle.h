@@ -24,6 +24,7 @@ struct alignas(64) StreamHandle : Link<StreamHandle> {
   bool ended : 1 = false;         // nothing more can be received
   bool orderly : 1 = false;       // ... as the peer's FIN was seen
   bool send_ended : 1 = false;    // shutdown() was asked for
+  bool fin_sent : 1 = false;
   bool closing : 1 = false;       // close() waits for what is queued
   bool closed : 1 = false;        // the last completion is emitted
   bool notify : 1 = false;        // JavaScript waits to hear that everything was taken

@@ -109,20 +109,20 @@ void StreamBackend::submit_shutdown(Handle& handle, std::uint32_t token) {
   // Of a connection that was reset some systems still say that it is shut down.
   const Error lost = handle.failure ? handle.failure : handle.reported;
   if (lost) return finish(&handle, token, result_of(lost, 0, 0));
-  if (!handle.sends.empty() || !everything_is_out(handle)) return queue_shutdown(handle, token);
-  const Error error = handle.send_ended ? Error{} : sockets::shutdown_sending(handle.descriptor);
-  if (is_shortage(error.code)) {
-    queue_shutdown(handle, token);
-    return send_later(handle);
-  }
+  const bool waits = !handle.sends.empty() || !everything_is_out(handle);
+  const Error error = waits ? Error{} : send_fin(handle);
   handle.send_ended = true;
-  finish(&handle, token, result_of(error, 0, 0));
+  if (!waits && !is_shortage(error.code)) return finish(&handle, token, result_of(error, 0, 0));
+  make_operation(handle, handle.sends, token, Opcode::shutdown);
+  if (!waits) send_later(handle);
 }
 
-void StreamBackend::queue_shutdown(Handle& handle, std::uint32_t token) {
-  handle.send_ended = true;
-  shutdowns_[handle.index]++;
-  make_operation(handle, handle.sends, token, Opcode::shutdown);
+// Once only: of a connection whose FIN the peer has acknowledged some systems say that it is gone.
+Error StreamBackend::send_fin(Handle& handle) {
+  if (handle.fin_sent) return {};
+  const Error error = sockets::shutdown_sending(handle.descriptor);
+  if (!error) handle.fin_sent = handle.send_ended = true;
+  return error;
 }
 
 // The OS has taken so many bytes of the sends that wait, from the first on.

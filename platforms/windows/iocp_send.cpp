@@ -49,7 +49,7 @@ void IocpBackend::serve_sends(Handle& handle) {
     if (operation->opcode == Opcode::shutdown) {
       // The FIN comes after all bytes.
       if (!is_first || !everything_is_out(handle)) break;
-      const Error error = sockets::shutdown_sending(handle.descriptor);
+      const Error error = send_fin(handle);
       if (is_shortage(error.code)) return send_later(handle);
       complete(handle, handle.sends, *operation, error, 0);
     } else if (operation->left() == 0) {

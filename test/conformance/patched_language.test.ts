@@ -18,7 +18,7 @@ describe("the engine does not notice", () => {
 });
 
 describe("nobody gets to see what the engine keeps, by", () => {
-  it.each(["spying methods", "spying sets"])("%s", async (way) => {
+  it.each(["spying methods", "spying sets", "a spying setPrototypeOf()"])("%s", async (way) => {
     const { stdout, ...end } = await run("patched_language.mjs", { args: [way] });
     expect({ ...end, stdout }).toEqual({ code: 0, signal: null, stderr: "", stdout: "[]" });
   });

@@ -73,6 +73,17 @@ describe("what throws is reported in its async context:", () => {
   });
 });
 
+describe("many handlers that throw in one batch", () => {
+  it("are reported before what waits for promises, and keep no promise waiting", async () => {
+    const { stdout, stderr, code } = await run("throwing_together.mjs");
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    expect(JSON.parse(stdout)).toEqual([
+      "a promise, after 50 exceptions",
+      "an immediate, after 50 exceptions",
+    ]);
+  });
+});
+
 describe("a getter in the place of a handler that throws", () => {
   it("at the peer's end: the socket closes by itself, as one without the handler does", async () => {
     const result = await run("push_throwing_getter.mjs");

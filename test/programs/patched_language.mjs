@@ -84,9 +84,14 @@ const ways = {
       for (let i = 0; i < names.length; i++) patch(names[i], before[i]);
     };
   },
+  "a spying setPrototypeOf()": () => {
+    spyOn(Object, ["setPrototypeOf"], () => complain("a list of the engine's was seen"));
+    return () => {};
+  },
   "spying methods": () => {
     const kept = [];
-    spyOn(Array.prototype, ["push", "pop", "shift", "slice", "concat", Symbol.iterator], (list) => {
+    const names = ["push", "pop", "shift", "slice", "concat", "map", "filter", Symbol.iterator];
+    spyOn(Array.prototype, names, (list) => {
       // Seen while it is empty, perhaps: it is looked at again when something waits.
       if (Array.isArray(list) && kept.length < 1000) put(kept, list);
     });
@@ -99,7 +104,10 @@ const ways = {
     const { forEach } = Set.prototype;
     spyOn(Set.prototype, [Symbol.iterator, "forEach", "add", "delete"], (set) => {
       apply(forEach, set, [
-        (entry) => typeof entry?.flush === "function" && complain("the open rings were seen"),
+        (entry) => {
+          if (typeof entry?.flush === "function") complain("the open rings were seen");
+          if (typeof entry?.settle === "function") complain("a set of who waits was seen");
+        },
       ]);
     });
     return () => {};
