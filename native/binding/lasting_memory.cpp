@@ -13,7 +13,8 @@ bool has_values_at_end(napi_env env) {
 
 namespace {
 
-// What one ArrayBuffer holds of a block.
+// What one ArrayBuffer holds of a block. Deno calls finalize() when nobody anywhere holds the memory any more, but
+// on any thread and at any time: there a share has nothing that belongs to an environment.
 struct Share {
   napi_env env;
   MemoryBlock* block;
@@ -27,7 +28,6 @@ void environment_ends(void* data) {
   auto* share = static_cast<Share*>(data);
   share->hooked = false;
   napi_handle_scope scope = nullptr;
-  if (!has_values_at_end(share->env)) return share->block->retain();
   if (napi_open_handle_scope(share->env, &scope) != napi_ok) return share->block->retain();
   napi_value array_buffer = nullptr;
   bool detached = false;
@@ -59,6 +59,7 @@ napi_value show(napi_env env, MemoryBlock& block) {
     let_go(share);
     return nullptr;
   }
+  if (!has_values_at_end(env)) return array_buffer;
   share->hooked = napi_create_reference(env, array_buffer, 0, &share->array_buffer) == napi_ok &&
                   napi_add_env_cleanup_hook(env, environment_ends, share) == napi_ok;
   return array_buffer;
