@@ -13,8 +13,8 @@ bool has_values_at_end(napi_env env) {
 
 namespace {
 
-// What one ArrayBuffer holds of a block. Deno calls finalize() when nobody anywhere holds the memory any more, but
-// on any thread and at any time: there a share has nothing that belongs to an environment.
+// What one ArrayBuffer holds of a block. Deno calls finalize() when nobody anywhere holds the memory any
+// more, but on any thread and at any time: there a share has nothing that belongs to an environment.
 struct Share {
   napi_env env;
   MemoryBlock* block;

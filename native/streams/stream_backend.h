@@ -162,9 +162,9 @@ class StreamBackend : public Backend {
 
   List<Handle> ready_;
   std::unordered_map<std::uint32_t, Ends> ends_;  // of closed handles, and what no handle or system can keep
-  std::vector<std::uint32_t> released_;         // closed, and the ring that is being delivered says so
-  std::vector<std::uint32_t> short_listeners_;  // those whose accepting pauses
-  std::vector<HandleId> short_of_memory_;       // to be tried again when the timer expires
+  std::vector<std::uint32_t> released_;           // closed, and the ring that is being delivered says so
+  std::vector<std::uint32_t> short_listeners_;    // those whose accepting pauses
+  std::vector<HandleId> short_of_memory_;         // to be tried again when the timer expires
   Timer memory_timer_;
 };
 
