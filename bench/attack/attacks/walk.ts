@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { CompletionPort, connect, listen } from "../../../src/index.js";
 import type { Arena } from "../arena.js";
 import { sleep } from "../clock.js";
@@ -95,7 +96,9 @@ function isNumber(key: string | symbol): boolean {
 
 function scribble(arena: Arena, view: ArrayBufferView): void {
   arena.attempt("scribble", () => {
-    const bytes = new Int32Array(view.buffer, 0, view.buffer.byteLength >> 2);
+    const { buffer } = view;
+    if (!types.isAnyArrayBuffer(buffer)) return; // an attacker's list, which may be endless
+    const bytes = new Int32Array(buffer, 0, buffer.byteLength >> 2);
     for (let count = 0; count < 20; count++)
       bytes[arena.random.integer(0, Math.min(bytes.length, 4096) - 1)] = arena.hostile.number();
   });
