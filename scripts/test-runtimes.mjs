@@ -99,6 +99,13 @@ async function program({ command, args, env }, folder, name, ...parts) {
     throw new Failure(`it ended with ${code} and said:\n${output}`);
 }
 
+/** A program that has to fail, and to say this. */
+async function fails({ command, args, env }, folder, name, ...parts) {
+  const { code, output } = await runIn(folder, [...args, name], { command, env });
+  expectParts(output, ...parts);
+  if (code === 0) throw new Failure(`it did not fail, and said:\n${output}`);
+}
+
 await main(async () => {
   await build({ quiet: true });
   const tally = new Tally();
@@ -108,7 +115,8 @@ await main(async () => {
   await withFolder(async (folder) => {
     const packed = await packAll(join(folder, "packed"));
     const project = await makeProject(join(folder, "project"), [packed.root, packed.platform]);
-    copyFileSync(join(root, "test", "programs", "runtime.mjs"), join(project, "runtime.mjs"));
+    for (const name of ["runtime.mjs", "push_throwing_fatal.mjs"])
+      copyFileSync(join(root, "test", "programs", name), join(project, name));
     writeFileSync(join(project, "import.mjs"), 'import "portside";\nconsole.log("imported");\n');
     await checks.check("the README's snippets compile", () => compileReadme(project));
     for (const runtime of (await runtimes(folder)).filter(({ name }) => name.startsWith(only))) {
@@ -116,6 +124,9 @@ await main(async () => {
       await checks.check(`${name}: the README's server and client`, () => readme(runtime, project));
       await checks.check(`${name}: push, pull, large transfers, timers, posting, workers`, () =>
         program(runtime, project, "runtime.mjs", /^end$/m),
+      );
+      await checks.check(`${name}: a handler that throws ends it, and says why`, () =>
+        fails(runtime, project, "push_throwing_fatal.mjs", "thrown in data"),
       );
       if (!limited) continue;
       const least = { ...runtime, args: limited };
