@@ -155,11 +155,11 @@ async function unlessGivenUp<T>(
       const abortable = { abort: (reason: unknown) => fail(abortError("listen", reason)) };
       const closes = (): void => fail(closedError("listen", "completion port"));
       const forget = owner.whenClosing(closes);
-      if (signal) watch(signal, abortable);
       end = () => {
         forget();
         if (signal) unwatch(signal, abortable);
       };
+      if (signal) watch(signal, abortable);
       // Both ways on are functions of promises, through which an error's stack finds who awaits.
       void follow(lookUp, resolve, reject);
       if (owner.closed) closes(); // by the look-up itself

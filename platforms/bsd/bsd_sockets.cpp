@@ -166,7 +166,8 @@ void room_choose_port_late([[maybe_unused]] int descriptor) {
 #endif
 }
 
-// NetBSD's and OpenBSD's getsockname() says EINVAL then.
+// NetBSD's and OpenBSD's getsockname() says EINVAL then. Of the others it is not known: they are taken to
+// forget.
 bool forgets_local_end() {
   return true;
 }
